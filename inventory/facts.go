@@ -1,0 +1,175 @@
+package inventory
+
+import "net/netip"
+
+// ASN is a BGP autonomous system number (RFC 6793).
+type ASN uint32
+
+// Network is everything the inventory says, read, merged, validated and with its references resolved. It is read-only
+// after Load; slices are sorted (sites, devices, hosts and services by name), so that what is rendered from it is the
+// same every time.
+type Network struct {
+	Dir      string         // the tree it was read from
+	Domain   string         // example.net; a device `cr1.ams` has the FQDN cr1.ams.example.net
+	ASN      ASN            // our own AS
+	Prefixes []netip.Prefix // our own address space, the prefix-lists own-space4 and own-space6
+
+	Sites    []*Site
+	Devices  []*Device
+	Hosts    []*Host
+	Services []*Service
+}
+
+// Site is a point of presence.
+type Site struct {
+	Name            string
+	Description     string
+	ServicePrefixes []netip.Prefix // where this site's VIPs come from: LVS-service-ips, LVS-service-ips6, aggregates
+	PingOffload     *PingOffload   // nil: the site has no offload and renders nothing of it
+
+	Devices   []*Device // routers of the site
+	Directors []*Host
+	PingHosts []*Host
+	VIPs      []VIP // of all services here, sorted by address
+}
+
+// PingOffload says how echo requests for VIPs leave the directors' path (SAFETY.md 21).
+type PingOffload struct {
+	Mode      string         // `term`: the filter term sends to the ping host by next-ip (the only mode so far)
+	Redirect4 *Host          // who answers for IPv4 VIPs; nil: none
+	Redirect6 *Host          // who answers for IPv6 VIPs; nil: none
+	VIPs      []VIP          // which VIPs are offloaded, sorted by address
+	Exempt    []netip.Prefix // sources whose pings are never offloaded on transport links (no-offload-ping4/6): our own space by default
+}
+
+// HostKind is what a host is for.
+type HostKind string
+
+// The kinds of a host.
+const (
+	Director HostKind = "director"
+	PingHost HostKind = "ping"
+)
+
+// Host is a server that the routers' configuration points at.
+type Host struct {
+	Name  string // lb1.ams
+	FQDN  string
+	Kind  HostKind
+	Site  *Site
+	Addr4 netip.Addr // always set
+	Addr6 netip.Addr // zero: no IPv6
+	MED   uint32     // a director's: 0 primary, 100 backup, 200 avoid
+}
+
+// Service is a load-balanced service, in the shape of a service catalogue.
+type Service struct {
+	Name        string
+	Description string
+	Protocol    string // tcp, udp
+	Port        uint16
+	Class       string // low-traffic, high-traffic1, high-traffic2
+	State       string // service_setup, lvs_setup, production
+	VIPs        []VIP  // at every site, sorted by site and address
+}
+
+// VIP is one virtual address of a service at a site.
+type VIP struct {
+	Service *Service
+	Site    *Site
+	Label   string // `default` when the service has only one
+	Addr    netip.Addr
+}
+
+// Device is a router that we configure.
+type Device struct {
+	Name   string // cr1.ams
+	FQDN   string // cr1.ams.example.net
+	Role   string // core
+	Type   string // hardware model: mx204
+	Status string // active, staged, planned
+	Site   *Site
+
+	RouterID   netip.Addr
+	Loopback4  netip.Addr
+	Loopback6  netip.Addr
+	Management Management
+	Interfaces []*Interface // in natural order of their names
+	Users      []User       // sorted by name
+
+	NTPServers    []netip.Addr
+	NameServers   []netip.Addr
+	SyslogHosts   []netip.Addr
+	StaticRoutes  []StaticRoute
+	LVS           LVS
+	Transits      []*Peer   // external BGP peers on our border, sorted by address
+	InternalPeers []*Device // the other core routers: iBGP between loopbacks
+}
+
+// Management is how the device is reached for management.
+type Management struct {
+	Interface string // fxp0
+	Address   netip.Prefix
+	Gateway   netip.Addr
+}
+
+// LVS is the routers' side of the directors' BGP sessions.
+type LVS struct {
+	PeerASN         ASN
+	HoldTimeSeconds uint16
+	PrefixLimit     uint32  // announcements accepted on a session
+	TeardownPercent uint8   // warn at this share of PrefixLimit
+	Neighbors       []*Host // the site's directors
+}
+
+// InterfaceKind says what an interface is connected to; it decides the filters on it.
+type InterfaceKind string
+
+// The kinds of an interface: border (transit, peering) takes border-in4/6, transport (to another site of ours) takes
+// transport-in4/6, internal and server take none.
+const (
+	Border    InterfaceKind = "border"
+	Transport InterfaceKind = "transport"
+	Internal  InterfaceKind = "internal"
+	Servers   InterfaceKind = "servers"
+)
+
+// Interface is a physical interface with its units.
+type Interface struct {
+	Name        string
+	Description string
+	MTU         uint16  // 0: the platform's default
+	Units       []*Unit // by number
+}
+
+// Unit is a logical interface.
+type Unit struct {
+	Number      int
+	Description string
+	Kind        InterfaceKind
+	VLAN        uint16         // 0: untagged
+	Addresses   []netip.Prefix // v4 before v6, as given within a family
+	Metric      uint16         // OSPF cost on internal and transport links; 0: default
+}
+
+// Peer is an external BGP neighbour.
+type Peer struct {
+	Name        string // the provider
+	Addr        netip.Addr
+	ASN         ASN
+	PrefixLimit uint32
+}
+
+// User is a login on the device.
+type User struct {
+	Name    string
+	UID     int
+	Class   string
+	SSHKeys []string // authorized_keys lines
+}
+
+// StaticRoute is a route set by hand.
+type StaticRoute struct {
+	Prefix  netip.Prefix
+	NextHop netip.Addr // zero: discard
+}
