@@ -1,6 +1,9 @@
 package inventory
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // ASN is a BGP autonomous system number (RFC 6793).
 type ASN uint32
@@ -18,6 +21,12 @@ type Network struct {
 	Devices  []*Device
 	Hosts    []*Host
 	Services []*Service
+
+	Overrides []*Override // dated exceptions, sorted by file and path; expired ones too: an expired override stays in force
+	Warnings  []Problem   // what is doubtful but does not stop anything, sorted by file and line
+
+	values map[*Device]*node // merged values of a device, each with its sources; nil in a Network built by hand
+	shared *node             // the services and the values of common.yaml alone
 }
 
 // Site is a point of presence.
@@ -30,15 +39,15 @@ type Site struct {
 	Devices   []*Device // routers of the site
 	Directors []*Host
 	PingHosts []*Host
-	VIPs      []VIP // of all services here, sorted by address
+	VIPs      []VIP // of all services here, sorted by address; services on several ports of one address give several
 }
 
 // PingOffload says how echo requests for VIPs leave the directors' path (SAFETY.md 21).
 type PingOffload struct {
 	Mode      string         // `term`: the filter term sends to the ping host by next-ip (the only mode so far)
-	Redirect4 *Host          // who answers for IPv4 VIPs; nil: none
-	Redirect6 *Host          // who answers for IPv6 VIPs; nil: none
-	VIPs      []VIP          // which VIPs are offloaded, sorted by address
+	Redirect4 *Host          // who answers for IPv4 VIPs; nil: none, and VIPs has no IPv4
+	Redirect6 *Host          // who answers for IPv6 VIPs; nil: none, and VIPs has no IPv6
+	VIPs      []VIP          // which VIPs are offloaded, sorted by address; one for each address, however many services share it
 	Exempt    []netip.Prefix // sources whose pings are never offloaded on transport links (no-offload-ping4/6): our own space by default
 }
 
@@ -68,9 +77,15 @@ type Service struct {
 	Description string
 	Protocol    string // tcp, udp
 	Port        uint16
-	Class       string // low-traffic, high-traffic1, high-traffic2
+	Class       string // low-traffic, high-traffic1, high-traffic2; empty: the service is not load-balanced and has no VIPs
 	State       string // service_setup, lvs_setup, production
+	Enabled     bool   // lvs.enabled: directors carry it once its state allows
 	VIPs        []VIP  // at every site, sorted by site and address
+}
+
+// Announced says whether directors announce the service's VIPs: it is load-balanced, enabled, and past service_setup.
+func (s *Service) Announced() bool {
+	return s.Class != "" && s.Enabled && s.State != "service_setup"
 }
 
 // VIP is one virtual address of a service at a site.
@@ -94,7 +109,7 @@ type Device struct {
 	Loopback4  netip.Addr
 	Loopback6  netip.Addr
 	Management Management
-	Interfaces []*Interface // in natural order of their names
+	Interfaces []*Interface // in natural order of their names; neither lo0 (Loopback4, Loopback6) nor the management one
 	Users      []User       // sorted by name
 
 	NTPServers    []netip.Addr
@@ -103,7 +118,7 @@ type Device struct {
 	StaticRoutes  []StaticRoute
 	LVS           LVS
 	Transits      []*Peer   // external BGP peers on our border, sorted by address
-	InternalPeers []*Device // the other core routers: iBGP between loopbacks
+	InternalPeers []*Device // the other routers of our role that are not `planned`, sorted by name: iBGP between loopbacks
 }
 
 // Management is how the device is reached for management.
@@ -173,3 +188,28 @@ type StaticRoute struct {
 	Prefix  netip.Prefix
 	NextHop netip.Addr // zero: discard
 }
+
+// Action is what an override does to a node of the rendered configuration.
+type Action string
+
+// Deactivate renders the node as `inactive:`.
+const Deactivate Action = "deactivate"
+
+// Override is a dated, task-named exception to the rendered configuration (SAFETY.md 10).
+type Override struct {
+	File    string // the file in overrides/ that says it
+	Task    string // T123456
+	Reason  string
+	Since   time.Time
+	Expires time.Time // always set; past it the override stays in force and is a warning: a person decides
+	Query   string    // as written: site:ams
+	Devices []*Device // the devices that Query selects, sorted by name
+	Path    []string  // the words of the node: firewall family inet filter border-in4 term offload-ping4
+	Action  Action
+}
+
+// Expired says whether the override has outlived its date.
+func (o *Override) Expired(now time.Time) bool { return !now.Before(o.Expires) }
+
+// Kind is what a query's `kind:` compares with: all devices are routers so far.
+func (d *Device) Kind() string { return "router" }

@@ -1,0 +1,116 @@
+package inventory
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
+
+// checkDuplicates: an address has one owner. Services on different ports may share a VIP at one site; that is how a
+// catalogue says that they are one host name.
+func (l *loader) checkDuplicates() {
+	uses := slices.Clone(l.inUse)
+	slices.SortStableFunc(uses, func(a, b use) int {
+		return cmp.Or(a.addr.Compare(b.addr), cmp.Compare(a.at.file, b.at.file), cmp.Compare(a.at.line, b.at.line), cmp.Compare(a.at.column, b.at.column))
+	})
+	for i := 0; i < len(uses); {
+		j := i + 1
+		for j < len(uses) && uses[j].addr == uses[i].addr {
+			l.checkPair(uses[i:j], uses[j])
+			j++
+		}
+		i = j
+	}
+}
+
+// checkPair compares an address with those that have it already and reports the first clash.
+func (l *loader) checkPair(before []use, u use) {
+	for _, b := range before {
+		if b.vip != nil && u.vip != nil && b.vip.Site == u.vip.Site {
+			same := b.vip.Service.Port == u.vip.Service.Port && b.vip.Service.Protocol == u.vip.Service.Protocol
+			if !same || u.vip.Service.Port == 0 {
+				continue
+			}
+			l.problems.add(u.at, "give one of them another address or port", "address %s, %s port %d: %s, and %s (%s)",
+				u.addr, u.vip.Service.Protocol, u.vip.Service.Port, u.who, b.who, b.at)
+			return
+		}
+		if b.at == u.at {
+			l.problems.add(u.at, "an address that several devices inherit belongs in their own files", "address %s is used twice: %s, and %s", u.addr, u.who, b.who)
+			return
+		}
+		l.problems.add(u.at, "give one of them another address", "address %s is used twice: %s, and %s (%s)", u.addr, u.who, b.who, b.at)
+		return
+	}
+}
+
+// checkServicePrefixes: a service prefix belongs to one site, which alone announces and discards it.
+func (l *loader) checkServicePrefixes() {
+	type owned struct {
+		prefix netip.Prefix
+		site   *Site
+		at     position
+	}
+	var all []owned
+	for _, s := range l.net.Sites {
+		for _, e := range l.sites[s.Name].value().get("service_prefixes").elements() {
+			p := one(l, e, parsePrefix)
+			if !p.IsValid() {
+				continue
+			}
+			for _, o := range all {
+				switch {
+				case !o.prefix.Overlaps(p):
+				case o.site != s:
+					l.problems.add(e.pos, "a service prefix belongs to one site", "service prefix %s of site %s overlaps %s of site %s (%s)", p, s.Name, o.prefix, o.site.Name, o.at)
+				case o.prefix != p:
+					l.problems.add(e.pos, "keep the wider one", "service prefix %s overlaps %s of the same site (line %d)", p, o.prefix, o.at.line)
+				default:
+					l.problems.add(e.pos, "remove one of the two", "service prefix %s is in the list twice, first on line %d", p, o.at.line)
+				}
+			}
+			all = append(all, owned{p, s, e.pos})
+		}
+	}
+}
+
+// warnPercent is the share of a session's prefix limit from which on more VIPs deserve a look.
+const warnPercent = 80
+
+// checkPrefixLimits: the directors announce every VIP of the site on each session; one more than the limit, and the
+// router tears the session down and keeps it down.
+func (l *loader) checkPrefixLimits() {
+	if l.isBroken(l.services) {
+		return
+	}
+	for _, s := range l.net.Sites {
+		perFamily := map[string]uint32{}
+		seen := map[netip.Addr]bool{}
+		for _, v := range s.VIPs {
+			if !v.Service.Announced() || seen[v.Addr] {
+				continue
+			}
+			seen[v.Addr] = true
+			family := "IPv4"
+			if v.Addr.Is6() {
+				family = "IPv6"
+			}
+			perFamily[family]++
+		}
+		for _, d := range s.Devices {
+			n := l.net.values[d].get("lvs", "prefix_limit")
+			if n == nil || d.LVS.PrefixLimit == 0 || l.isBroken(l.files(d)...) {
+				continue
+			}
+			for _, family := range []string{"IPv4", "IPv6"} {
+				have, limit := perFamily[family], d.LVS.PrefixLimit
+				switch {
+				case have > limit:
+					l.problems.add(n.pos, "raise the limit before the directors announce them", "device %s: site %s has %d %s VIPs, above the prefix limit %d of a director's session: the router would tear it down", d.Name, s.Name, have, family, limit)
+				case uint64(have)*100 > uint64(limit)*warnPercent:
+					l.warnings.add(n.pos, "raise the limit", "device %s: site %s has %d %s VIPs, more than %d%% of the prefix limit %d of a director's session", d.Name, s.Name, have, family, warnPercent, limit)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,336 @@
+package inventory
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// files are those whose values a device has.
+func (l *loader) files(d *Device) []*file {
+	f := []*file{l.common, l.deviceFile(d.Name)}
+	if d.Site != nil {
+		f = append(f, l.sites[d.Site.Name])
+	}
+	return append(f, l.roles[d.Role])
+}
+
+// deviceFile finds a device's file, named with or without the domain.
+func (l *loader) deviceFile(name string) *file {
+	if f := l.devices[name]; f != nil {
+		return f
+	}
+	return l.devices[name+"."+l.net.Domain]
+}
+
+// makeDevices merges and reads the devices.
+func (l *loader) makeDevices() {
+	for _, stem := range slices.Sorted(maps.Keys(l.devices)) {
+		f := l.devices[stem]
+		name := strings.TrimSuffix(stem, "."+l.net.Domain)
+		if other := l.devices[name]; other != nil && other != f {
+			l.problems.add(f.top(), "keep one of the two", "device %s has two files, the other is %s", name, other.name)
+			continue
+		}
+		d := &Device{Name: name, FQDN: name + "." + l.net.Domain, Role: f.value().get("role").string()}
+		l.net.Devices = append(l.net.Devices, d)
+		if site := l.siteOf[f.value().get("site").string()]; site != nil {
+			d.Site = site
+			site.Devices = append(site.Devices, d)
+		}
+		l.checkDeviceReferences(d, f)
+		v := l.merge(d, f)
+		l.net.values[d] = v
+		l.makeDevice(d, v)
+	}
+	slices.SortFunc(l.net.Devices, func(a, b *Device) int { return cmp.Compare(a.Name, b.Name) })
+	for _, s := range l.net.Sites {
+		slices.SortFunc(s.Devices, func(a, b *Device) int { return cmp.Compare(a.Name, b.Name) })
+	}
+	for _, d := range l.net.Devices {
+		for _, peer := range l.net.Devices {
+			if peer != d && peer.Role == d.Role && peer.Status != "planned" {
+				d.InternalPeers = append(d.InternalPeers, peer)
+			}
+		}
+	}
+}
+
+// checkDeviceReferences wants the role and the site of a device to have files.
+func (l *loader) checkDeviceReferences(d *Device, f *file) {
+	for _, ref := range []struct {
+		key   string
+		files map[string]*file
+	}{{"role", l.roles}, {"site", l.sites}} {
+		n := f.value().get(ref.key)
+		if n == nil || n.shape != text || ref.files[n.raw] != nil {
+			continue
+		}
+		known := slices.Sorted(maps.Keys(ref.files))
+		hint := ref.key + "s: " + strings.Join(known, ", ")
+		if near := nearest(n.raw, known); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		l.problems.add(n.pos, hint, "device %s: unknown %s %s, there is no %ss/%s.yaml", d.Name, ref.key, n.raw, ref.key, n.raw)
+	}
+}
+
+// merge lays the layers of a device over each other: common < role < site < device.
+func (l *loader) merge(d *Device, f *file) *node {
+	v := l.common.value()
+	layers := []*file{l.roles[d.Role]}
+	if d.Site != nil {
+		layers = append(layers, l.sites[d.Site.Name])
+	}
+	for _, above := range append(layers, f) {
+		if above != nil && above.root != nil {
+			v = overlay(v, above.root, &l.problems)
+		}
+	}
+	return v
+}
+
+// makeDevice reads the merged values of a device.
+func (l *loader) makeDevice(d *Device, v *node) {
+	f := l.deviceFile(d.Name)
+	whole := !l.isBroken(l.files(d)...)
+	need := func(where string, n *node, key string) *node {
+		if got := n.get(key); got != nil || !whole {
+			return got
+		}
+		at := f.top()
+		if n != nil && n.pos.file == f.name && where != "" {
+			at = n.key
+		}
+		l.problems.add(at, "set it in "+strings.NewReplacer("NAME", f.stem, "ROLE", d.Role, "SITE", f.value().get("site").string()).Replace(schemas().homes(topKey(where, key))),
+			"device %s: missing key `%s`, no layer sets it", d.Name, where+key)
+		return nil
+	}
+	d.Type = need("", v, "type").string()
+	d.Status = need("", v, "status").string()
+	d.Loopback4 = one(l, need("loopback.", v.get("loopback"), "ipv4"), parseAddr4)
+	d.Loopback6 = one(l, v.get("loopback", "ipv6"), parseAddr6)
+	d.RouterID = d.Loopback4
+	if id := v.get("router_id"); id != nil {
+		d.RouterID = one(l, id, parseAddr4)
+		if d.RouterID != d.Loopback4 {
+			l.take(d.RouterID, id.pos, "router id of "+d.Name)
+		}
+	}
+	for _, key := range []string{"ipv4", "ipv6"} {
+		if n := v.get("loopback", key); n != nil {
+			l.take(one(l, n, parseAddr), n.pos, "loopback of "+d.Name)
+		}
+	}
+	l.makeManagement(d, v.get("management"), need)
+	if lvs := v.get("lvs"); lvs != nil {
+		d.LVS.PeerASN = ASN(count(need("lvs.", lvs, "peer_asn")))
+		d.LVS.HoldTimeSeconds = uint16(one(l, need("lvs.", lvs, "hold_time"), parseHoldTime).Seconds())
+		d.LVS.PrefixLimit = uint32(count(need("lvs.", lvs, "prefix_limit")))
+		d.LVS.TeardownPercent = uint8(count(need("lvs.", lvs, "teardown_percent")))
+		if d.Site != nil {
+			d.LVS.Neighbors = d.Site.Directors
+		}
+	}
+	d.NTPServers = many(l, v.get("ntp_servers"), parseAddr)
+	d.NameServers = many(l, v.get("name_servers"), parseAddr)
+	d.SyslogHosts = many(l, v.get("syslog_hosts"), parseAddr)
+	for _, r := range v.get("static_routes").elements() {
+		d.StaticRoutes = append(d.StaticRoutes, l.staticRoute(r))
+	}
+	l.makeInterfaces(d, v.get("interfaces"), need)
+	l.makeUsers(d, v.get("users"), need)
+	l.makeTransits(d, v, whole)
+}
+
+// needed asks for a key below a node; where is the node's own key with a dot, for the message.
+type needed func(where string, n *node, key string) *node
+
+// topKey is the first word of a dotted key.
+func topKey(where, key string) string {
+	first, _, _ := strings.Cut(where+key, ".")
+	return first
+}
+
+func (l *loader) makeManagement(d *Device, v *node, need needed) {
+	addr := need("management.", v, "address")
+	d.Management = Management{
+		Interface: need("management.", v, "interface").string(),
+		Address:   one(l, addr, parseInterfaceAddress),
+		Gateway:   one(l, v.get("gateway"), parseAddr),
+	}
+	if addr != nil {
+		l.take(d.Management.Address.Addr(), addr.pos, "management address of "+d.Name)
+	}
+	if gw := v.get("gateway"); gw != nil && d.Management.Gateway.IsValid() && d.Management.Address.IsValid() && !d.Management.Address.Contains(d.Management.Gateway) {
+		l.problems.add(gw.pos, "the gateway must be a neighbour", "device %s: the management gateway %s lies outside of %s", d.Name, d.Management.Gateway, d.Management.Address.Masked())
+	}
+}
+
+func (l *loader) staticRoute(v *node) StaticRoute {
+	r := StaticRoute{Prefix: one(l, v.get("prefix"), parsePrefix), NextHop: one(l, v.get("next_hop"), parseAddr)}
+	if r.Prefix.IsValid() && r.NextHop.IsValid() && r.Prefix.Addr().Is4() != r.NextHop.Is4() {
+		l.problems.add(v.get("next_hop").pos, "", "static route %s: the next hop %s is of the other family", r.Prefix, r.NextHop)
+	}
+	return r
+}
+
+func (l *loader) makeInterfaces(d *Device, v *node, need needed) {
+	for _, name := range v.children() {
+		in := v.get(name)
+		i := &Interface{Name: name, Description: in.get("description").string(), MTU: uint16(count(in.get("mtu")))}
+		if name == d.Management.Interface {
+			l.problems.add(in.key, "set its address in `management`", "device %s: %s is the management interface", d.Name, name)
+		}
+		units := in.get("units")
+		for _, number := range units.children() {
+			i.Units = append(i.Units, l.makeUnit(d, i, number, units.get(number), need))
+		}
+		l.checkTagging(d, i, in)
+		d.Interfaces = append(d.Interfaces, i)
+	}
+}
+
+func (l *loader) makeUnit(d *Device, i *Interface, number string, v *node, need needed) *Unit {
+	where := fmt.Sprintf("interfaces.%s.units.%s.", i.Name, number)
+	n, err := strconv.Atoi(number)
+	if err != nil && !l.broken[v.pos.file] {
+		l.problems.add(v.key, "", "device %s: %s%q is no unit number", d.Name, where, number)
+	}
+	u := &Unit{
+		Number:      n,
+		Description: v.get("description").string(),
+		Kind:        InterfaceKind(need(where, v, "kind").string()),
+		VLAN:        uint16(count(v.get("vlan"))),
+		Metric:      uint16(count(v.get("metric"))),
+	}
+	for _, e := range v.get("addresses").elements() {
+		p := one(l, e, parseInterfaceAddress)
+		if !p.IsValid() {
+			continue
+		}
+		u.Addresses = append(u.Addresses, p)
+		l.take(p.Addr(), e.pos, fmt.Sprintf("%s.%d of %s", i.Name, n, d.Name))
+	}
+	byFamily(u.Addresses)
+	return u
+}
+
+// checkTagging: a physical interface is either tagged, with a VLAN of its own for each unit, or has unit 0 alone.
+func (l *loader) checkTagging(d *Device, i *Interface, v *node) {
+	seen := map[uint16]int{}
+	for _, u := range i.Units {
+		n := v.get("units", strconv.Itoa(u.Number))
+		if n == nil {
+			continue
+		}
+		where := fmt.Sprintf("device %s: %s unit %d", d.Name, i.Name, u.Number)
+		switch first, twice := seen[u.VLAN]; {
+		case u.VLAN == 0 && i.Name == "irb":
+			continue
+		case u.VLAN == 0 && u.Number != 0:
+			l.problems.add(n.key, "give it a `vlan`, or make it unit 0", "%s is untagged, only unit 0 can be", where)
+		case u.VLAN == 0 && len(i.Units) > 1:
+			l.problems.add(n.key, "give every unit a `vlan`", "%s is untagged beside other units", where)
+		case twice:
+			l.problems.add(n.key, "give it a VLAN of its own", "%s has VLAN %d, and so has unit %d", where, u.VLAN, first)
+		}
+		seen[u.VLAN] = u.Number
+	}
+}
+
+func (l *loader) makeUsers(d *Device, v *node, need needed) {
+	uids := map[int]string{}
+	for _, name := range v.children() {
+		n := v.get(name)
+		where := "users." + name + "."
+		u := User{
+			Name:    name,
+			UID:     int(count(need(where, n, "uid"))),
+			Class:   need(where, n, "class").string(),
+			SSHKeys: many(l, n.get("ssh_keys"), parseSSHKey),
+		}
+		if first, ok := uids[u.UID]; ok && u.UID != 0 {
+			l.problems.add(n.get("uid").pos, "give each a uid of their own", "device %s: users %s and %s have the same uid %d", d.Name, first, name, u.UID)
+		}
+		uids[u.UID] = name
+		d.Users = append(d.Users, u)
+	}
+	slices.SortFunc(d.Users, func(a, b User) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// makeTransits resolves the device's external peers and checks that each is a neighbour on a border interface.
+func (l *loader) makeTransits(d *Device, v *node, whole bool) {
+	transits := v.get("transits")
+	providers := l.common.value().get("providers")
+	seen := map[netip.Addr]bool{}
+	for _, key := range transits.children() {
+		n := transits.get(key)
+		addr, err := parseAddr(key)
+		if err != nil {
+			continue // the schema checks keys
+		}
+		if seen[addr] {
+			l.problems.add(n.key, "keep one of the two", "device %s: transit peer %s is here twice, spelled differently", d.Name, addr)
+			continue
+		}
+		seen[addr] = true
+		name := n.get("provider")
+		provider := providers.get(name.string())
+		if name != nil && provider == nil && !l.common.broken {
+			hint := "providers: " + strings.Join(providers.children(), ", ")
+			if near := nearest(name.raw, providers.children()); near != "" {
+				hint = "did you mean " + near + "?"
+			}
+			l.problems.add(name.pos, hint, "device %s: unknown provider %s", d.Name, name.raw)
+		}
+		p := &Peer{Name: name.string(), Addr: addr, ASN: ASN(count(provider.get("asn"))), PrefixLimit: uint32(count(provider.get("prefix_limit")))}
+		if limit := n.get("prefix_limit"); limit != nil {
+			p.PrefixLimit = uint32(count(limit))
+		}
+		d.Transits = append(d.Transits, p)
+		l.take(addr, n.key, "transit peer of "+d.Name)
+		if whole {
+			l.checkPeer(d, p, n.key)
+		}
+		if provider != nil && l.net.ASN != 0 && p.ASN == l.net.ASN {
+			l.problems.add(provider.get("asn").pos, "", "provider %s has our own AS number %d", p.Name, p.ASN)
+		}
+	}
+	slices.SortFunc(d.Transits, func(a, b *Peer) int { return a.Addr.Compare(b.Addr) })
+}
+
+// checkPeer: a transit peer is a direct neighbour, behind the border's filters.
+func (l *loader) checkPeer(d *Device, p *Peer, at position) {
+	for _, i := range d.Interfaces {
+		for _, u := range i.Units {
+			for _, a := range u.Addresses {
+				if !a.Contains(p.Addr) {
+					continue
+				}
+				if u.Kind != Border {
+					l.problems.add(at, "make the unit's kind border: without it border-in4/6 would not look at what this peer sends",
+						"device %s: transit peer %s is on %s.%d, which is of kind %s", d.Name, p.Addr, i.Name, u.Number, u.Kind)
+				}
+				return
+			}
+		}
+	}
+	l.problems.add(at, "give an interface an address in the peer's subnet, or correct the peer", "device %s: transit peer %s lies in no connected subnet", d.Name, p.Addr)
+}
+
+// connects says whether an address lies in the subnet of one of the device's interfaces.
+func (d *Device) connects(a netip.Addr) bool {
+	for _, i := range d.Interfaces {
+		for _, u := range i.Units {
+			if slices.ContainsFunc(u.Addresses, func(p netip.Prefix) bool { return p.Contains(a) }) {
+				return true
+			}
+		}
+	}
+	return false
+}

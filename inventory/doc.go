@@ -1,0 +1,19 @@
+// Package inventory reads the source of truth, a tree of YAML files, into typed facts: sites, devices, hosts, services
+// and overrides, with every reference resolved, every address checked, and the file and line of every value at hand.
+//
+// The tree:
+//
+//	common.yaml            what holds for the whole network, and defaults for every device
+//	roles/ROLE.yaml        defaults for the devices of a role
+//	sites/SITE.yaml        a point of presence: its service prefixes, its hosts, defaults for its devices
+//	devices/NAME.yaml      a router; NAME is its FQDN with or without the network's domain
+//	services.yaml          the service catalogue
+//	overrides/*.yaml       dated, task-named exceptions
+//
+// A device's values are merged from common, its role, its site and itself, the later winning. Maps merge key by key at
+// every depth, a list replaces the list before it whole, and `key: null` takes back what an earlier layer set. Scalars
+// are read plainly: `no` and `on` are text, 010 is not eight, 12:34 is not seconds; only true and false are booleans.
+//
+// It is not a database and not a renderer: it knows nothing of Junos text, opens no socket and reads no environment.
+// The clock is read once in Load, to say which overrides have expired. It may import nothing of ours.
+package inventory

@@ -1,0 +1,314 @@
+package inventory
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+// Schemas are the JSON Schemas (draft 2020-12) of the tree's files, for validation here and for editors: common.json,
+// role.json, site.json, device.json, services.json, override.json, and defs.json which they share. Formats that the
+// standard does not have are known to this package only; an editor ignores them.
+//
+//go:embed schema/*.json
+var Schemas embed.FS
+
+const schemaBase = "inventory:///schema/"
+
+// schemaSet is the compiled schemas and, for hints, their documents.
+type schemaSet struct {
+	compiled  map[string]*jsonschema.Schema // by file: common.json
+	documents map[string]any
+}
+
+// schemas compiles what is embedded, once; it fails on a programmer's mistake only.
+var schemas = sync.OnceValue(func() *schemaSet {
+	c := jsonschema.NewCompiler()
+	for name, validate := range formats() {
+		c.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(v any) error {
+			if s, ok := v.(string); ok {
+				return validate(s)
+			}
+			return nil
+		}})
+	}
+	c.AssertFormat()
+	set := &schemaSet{compiled: map[string]*jsonschema.Schema{}, documents: map[string]any{}}
+	entries, err := Schemas.ReadDir("schema")
+	if err != nil {
+		panic(err)
+	}
+	for _, e := range entries {
+		data, err := Schemas.ReadFile("schema/" + e.Name())
+		if err != nil {
+			panic(err)
+		}
+		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(data)))
+		if err != nil {
+			panic(fmt.Sprintf("schema %s: %v", e.Name(), err))
+		}
+		if err := c.AddResource(schemaBase+e.Name(), doc); err != nil {
+			panic(err)
+		}
+		set.documents[e.Name()] = doc
+	}
+	for name := range set.documents {
+		set.compiled[name] = c.MustCompile(schemaBase + name)
+	}
+	return set
+})
+
+// object finds a schema by its URL in the documents, following references, as what JSON has for objects.
+func (s *schemaSet) object(url string) map[string]any {
+	for range 10 { // our references are not nested deeper
+		file, pointer, _ := strings.Cut(strings.TrimPrefix(url, schemaBase), "#")
+		var at any = s.documents[file]
+		for _, step := range strings.Split(strings.Trim(pointer, "/"), "/") {
+			if step == "" {
+				continue
+			}
+			step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+			m, ok := at.(map[string]any)
+			if !ok {
+				return nil
+			}
+			at = m[step]
+		}
+		m, ok := at.(map[string]any)
+		if !ok {
+			return nil
+		}
+		to, ok := m["$ref"].(string)
+		if !ok || m["description"] != nil {
+			return m
+		}
+		if strings.HasPrefix(to, "#") {
+			to = file + to
+		}
+		url = schemaBase + to
+	}
+	return nil
+}
+
+// properties are the keys that an object schema knows, sorted.
+func (s *schemaSet) properties(url string) []string {
+	o := s.object(url)
+	for o != nil && o["properties"] == nil { // a description beside the reference
+		to, ok := o["$ref"].(string)
+		if !ok {
+			return nil
+		}
+		if strings.HasPrefix(to, "#") {
+			file, _, _ := strings.Cut(strings.TrimPrefix(url, schemaBase), "#")
+			to = file + to
+		}
+		o = s.object(schemaBase + to)
+	}
+	m, _ := o["properties"].(map[string]any)
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// homes says for a key that stands in the wrong kind of file where it belongs.
+func (s *schemaSet) homes(key string) string {
+	var in []string
+	for _, f := range []struct{ file, name string }{
+		{"common.json", "common.yaml"}, {"role.json", "roles/ROLE.yaml"}, {"site.json", "sites/SITE.yaml"}, {"device.json", "devices/NAME.yaml"},
+	} {
+		if slices.Contains(s.properties(schemaBase+f.file), key) {
+			in = append(in, f.name)
+		}
+	}
+	return strings.Join(in, " or ")
+}
+
+// validate holds a file against its schema and reports whether it passed. In the layers that are merged, null takes a
+// value back and is not looked at here.
+func validate(schema string, root *node, layered bool, problems *Problems) bool {
+	err := schemas().compiled[schema].Validate(root.plain(layered))
+	if err == nil {
+		return true
+	}
+	var failed *jsonschema.ValidationError
+	if !errors.As(err, &failed) {
+		problems.add(root.pos, "", "validate: %v", err)
+		return false
+	}
+	explain(failed, root, problems)
+	return false
+}
+
+// explain turns the leaves of the validator's tree of causes into problems at the values they are about.
+func explain(e *jsonschema.ValidationError, root *node, problems *Problems) {
+	if name, ok := e.ErrorKind.(*kind.PropertyNames); ok {
+		n, where := locate(root, append(slices.Clone(e.InstanceLocation), name.Property))
+		message := fmt.Sprintf("%q is not a valid key", name.Property)
+		for _, c := range e.Causes {
+			if f, ok := c.ErrorKind.(*kind.Format); ok {
+				message = f.Err.Error()
+			}
+		}
+		problems.add(n.key, "", "%s: %s", strings.TrimSuffix(strings.TrimSuffix(where, name.Property), "."), message)
+		return
+	}
+	if len(e.Causes) > 0 {
+		for _, c := range e.Causes {
+			explain(c, root, problems)
+		}
+		return
+	}
+	n, where := locate(root, e.InstanceLocation)
+	set := schemas()
+	hint := ""
+	if d, ok := set.object(e.SchemaURL)["description"].(string); ok {
+		hint = d
+	}
+	label := where
+	if label != "" {
+		label += ": "
+	}
+	switch k := e.ErrorKind.(type) {
+	case *kind.AdditionalProperties:
+		for _, key := range k.Properties {
+			set.unknownKey(e.SchemaURL, n.sub[key], where, key, problems)
+		}
+	case *kind.Required:
+		for _, key := range k.Missing {
+			problems.add(n.pos, set.describe(e.SchemaURL, key), "%smissing key `%s`", label, key)
+		}
+	case *kind.Type:
+		problems.add(n.pos, typeHint(n, k.Want, hint), "%sexpected %s, got %s", label, wanted(k.Want), got(n))
+	case *kind.Enum:
+		want := make([]string, len(k.Want))
+		for i, w := range k.Want {
+			want[i] = fmt.Sprint(w)
+		}
+		if near := nearest(n.raw, want); near != "" && n.shape == text {
+			hint = "did you mean " + near + "?"
+		}
+		problems.add(n.pos, hint, "%sexpected %s, got %s", label, oneOf(want), n.quoted())
+	case *kind.Format:
+		problems.add(n.pos, "", "%s%v", label, k.Err)
+	case *kind.Minimum:
+		problems.add(n.pos, hint, "%s%s is too small, expected at least %s", label, n.quoted(), rational(k.Want))
+	case *kind.Maximum:
+		problems.add(n.pos, hint, "%s%s is too large, expected at most %s", label, n.quoted(), rational(k.Want))
+	case *kind.MinItems:
+		problems.add(n.pos, hint, "%sthe list is empty, expected at least %d", label, k.Want)
+	case *kind.MinLength:
+		problems.add(n.pos, hint, "%sthe text is empty", label)
+	case *kind.MinProperties:
+		problems.add(n.pos, hint, "%sthe map is empty, expected at least %d key", label, k.Want)
+	case *kind.MaxProperties:
+		problems.add(n.pos, hint, "%sthe map has %d keys, expected at most %d", label, k.Got, k.Want)
+	case *kind.UniqueItems:
+		twice := n.items[k.Duplicates[1]]
+		problems.add(twice.pos, "remove one of the two", "%s%s is in the list twice, first on line %d", label, twice.quoted(), n.items[k.Duplicates[0]].pos.line)
+	default:
+		problems.add(n.pos, hint, "%s%v", label, e.ErrorKind)
+	}
+}
+
+// locate walks the validator's path and spells it with dots. Where the path ends early the last node found stands in.
+func locate(root *node, path []string) (*node, string) {
+	n := root
+	for _, step := range path {
+		next := n.sub[step]
+		if n.shape == list {
+			if i, err := strconv.Atoi(step); err == nil && i < len(n.items) {
+				next = n.items[i]
+			}
+		}
+		if next == nil {
+			break
+		}
+		n = next
+	}
+	return n, strings.Join(path, ".")
+}
+
+// unknownKey reports a key that the schema does not have, with the nearest it has, or the file where it belongs.
+func (s *schemaSet) unknownKey(url string, n *node, where, key string, problems *Problems) {
+	known := s.properties(url)
+	hint := "known here: " + strings.Join(known, ", ")
+	switch near := nearest(key, known); {
+	case near != "":
+		hint = "did you mean " + near + "? " + hint
+	case where == "" && s.homes(key) != "":
+		hint = "it belongs in " + s.homes(key)
+	}
+	if where != "" {
+		where += ": "
+	}
+	problems.add(n.key, hint, "%sunknown key `%s`", where, key)
+}
+
+// describe is what a property of an object schema is for, to be shown when it is missing.
+func (s *schemaSet) describe(url, key string) string {
+	if p := s.object(url + "/properties/" + key); p != nil {
+		if d, ok := p["description"].(string); ok {
+			return d
+		}
+	}
+	return ""
+}
+
+// typeHint helps with the values that YAML readers disagree about.
+func typeHint(n *node, want []string, hint string) string {
+	switch {
+	case n.shape == text && slices.Contains(want, "boolean") && slices.Contains([]string{"yes", "no", "on", "off", "true", "false", "y", "n"}, strings.ToLower(n.raw)):
+		return "write true or false, in lower case and without quotes"
+	case n.shape == text && slices.Contains(want, "integer"):
+		if _, err := strconv.ParseInt(n.raw, 0, 64); err == nil {
+			return "write a decimal number without quotes, leading zeros or underscores"
+		}
+	case n.shape != mapping && n.shape != list && n.shape != null && slices.Contains(want, "string"):
+		return "put it in quotes"
+	}
+	return hint
+}
+
+// wanted is the schema's types in words.
+func wanted(types []string) string {
+	words := map[string]string{"object": "a map", "array": "a list", "string": "text", "integer": "an integer", "number": "a number", "boolean": "true or false"}
+	var out []string
+	for _, t := range types {
+		out = append(out, words[t])
+	}
+	return strings.Join(out, " or ")
+}
+
+// got is a node in words, with its value if that is short.
+func got(n *node) string {
+	if n.shape == mapping || n.shape == list || n.shape == null {
+		return n.shape.String()
+	}
+	return n.shape.String() + " " + n.quoted()
+}
+
+func oneOf(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	return "one of " + strings.Join(words, ", ")
+}
+
+func rational(r *big.Rat) string {
+	if r.IsInt() {
+		return r.Num().String()
+	}
+	return json.Number(r.FloatString(2)).String()
+}
