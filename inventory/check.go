@@ -2,8 +2,10 @@ package inventory
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // checkDuplicates: an address has one owner. Services on different ports may share a VIP at one site; that is how a
@@ -36,7 +38,7 @@ func (l *loader) checkPair(before []use, u use) {
 			return
 		}
 		if b.at == u.at {
-			l.problems.add(u.at, "an address that several devices inherit belongs in their own files", "address %s is used twice: %s, and %s", u.addr, u.who, b.who)
+			l.problems.add(u.at, "move it to the device's own file", "address %s would be used by every device that inherits it, first %s", u.addr, before[0].who)
 			return
 		}
 		l.problems.add(u.at, "give one of them another address", "address %s is used twice: %s, and %s (%s)", u.addr, u.who, b.who, b.at)
@@ -83,34 +85,48 @@ func (l *loader) checkPrefixLimits() {
 	if l.isBroken(l.services) {
 		return
 	}
+	over, near := map[position][]string{}, map[position][]string{}
 	for _, s := range l.net.Sites {
-		perFamily := map[string]uint32{}
-		seen := map[netip.Addr]bool{}
-		for _, v := range s.VIPs {
-			if !v.Service.Announced() || seen[v.Addr] {
-				continue
-			}
-			seen[v.Addr] = true
-			family := "IPv4"
-			if v.Addr.Is6() {
-				family = "IPv6"
-			}
-			perFamily[family]++
-		}
+		have := s.announced()
 		for _, d := range s.Devices {
 			n := l.net.values[d].get("lvs", "prefix_limit")
 			if n == nil || d.LVS.PrefixLimit == 0 || l.isBroken(l.files(d)...) {
 				continue
 			}
-			for _, family := range []string{"IPv4", "IPv6"} {
-				have, limit := perFamily[family], d.LVS.PrefixLimit
-				switch {
-				case have > limit:
-					l.problems.add(n.pos, "raise the limit before the directors announce them", "device %s: site %s has %d %s VIPs, above the prefix limit %d of a director's session: the router would tear it down", d.Name, s.Name, have, family, limit)
-				case uint64(have)*100 > uint64(limit)*warnPercent:
-					l.warnings.add(n.pos, "raise the limit", "device %s: site %s has %d %s VIPs, more than %d%% of the prefix limit %d of a director's session", d.Name, s.Name, have, family, warnPercent, limit)
+			for i, family := range []string{"IPv4", "IPv6"} {
+				text := fmt.Sprintf("%d %s at %s", have[i], family, s.Name)
+				limit, found := uint64(d.LVS.PrefixLimit), near
+				if have[i] > limit {
+					found = over
+				}
+				if have[i]*100 > limit*warnPercent && !slices.Contains(found[n.pos], text) {
+					found[n.pos] = append(found[n.pos], text)
 				}
 			}
 		}
 	}
+	for at, sites := range over {
+		l.problems.add(at, "raise the limit before the directors announce them", "more VIPs than a director's session may bring, routers would tear it down: %s", strings.Join(sites, ", "))
+	}
+	for at, sites := range near {
+		l.warnings.add(at, "raise the limit", "the VIPs are more than %d%% of what a director's session may bring: %s", warnPercent, strings.Join(sites, ", "))
+	}
+}
+
+// announced counts the addresses that a director of the site announces: IPv4, IPv6.
+func (s *Site) announced() [2]uint64 {
+	var count [2]uint64
+	seen := map[netip.Addr]bool{}
+	for _, v := range s.VIPs {
+		if !v.Service.Announced() || seen[v.Addr] {
+			continue
+		}
+		seen[v.Addr] = true
+		if v.Addr.Is4() {
+			count[0]++
+		} else {
+			count[1]++
+		}
+	}
+	return count
 }

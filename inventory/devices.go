@@ -48,6 +48,7 @@ func (l *loader) makeDevices() {
 		l.makeDevice(d, v)
 	}
 	slices.SortFunc(l.net.Devices, func(a, b *Device) int { return cmp.Compare(a.Name, b.Name) })
+	l.reportMissing()
 	for _, s := range l.net.Sites {
 		slices.SortFunc(s.Devices, func(a, b *Device) int { return cmp.Compare(a.Name, b.Name) })
 	}
@@ -106,8 +107,7 @@ func (l *loader) makeDevice(d *Device, v *node) {
 		if n != nil && n.pos.file == f.name && where != "" {
 			at = n.key
 		}
-		l.problems.add(at, "set it in "+strings.NewReplacer("NAME", f.stem, "ROLE", d.Role, "SITE", f.value().get("site").string()).Replace(schemas().homes(topKey(where, key))),
-			"device %s: missing key `%s`, no layer sets it", d.Name, where+key)
+		l.missing[where+key] = append(l.missing[where+key], placed{d, at})
 		return nil
 	}
 	d.Type = need("", v, "type").string()
@@ -121,9 +121,9 @@ func (l *loader) makeDevice(d *Device, v *node) {
 			l.take(d.RouterID, id.pos, "router id of "+d.Name)
 		}
 	}
-	for _, key := range []string{"ipv4", "ipv6"} {
+	for key, addr := range map[string]netip.Addr{"ipv4": d.Loopback4, "ipv6": d.Loopback6} {
 		if n := v.get("loopback", key); n != nil {
-			l.take(one(l, n, parseAddr), n.pos, "loopback of "+d.Name)
+			l.take(addr, n.pos, "loopback of "+d.Name)
 		}
 	}
 	l.makeManagement(d, v.get("management"), need)
@@ -150,9 +150,28 @@ func (l *loader) makeDevice(d *Device, v *node) {
 // needed asks for a key below a node; where is the node's own key with a dot, for the message.
 type needed func(where string, n *node, key string) *node
 
+// placed is a device with the place that a problem of it is reported at.
+type placed struct {
+	device *Device
+	at     position
+}
+
+// reportMissing reports the keys that no layer sets, each once: a default that is missing is missing for many devices.
+func (l *loader) reportMissing() {
+	for _, key := range slices.Sorted(maps.Keys(l.missing)) {
+		first := l.missing[key][0]
+		var names []string
+		for _, p := range l.missing[key] {
+			names = append(names, p.device.Name)
+		}
+		homes := strings.NewReplacer("NAME", first.device.Name, "ROLE", first.device.Role, "SITE", first.device.Site.Name).Replace(schemas().homes(topKey(key)))
+		l.problems.add(first.at, "set it in "+homes, "missing key `%s`, no layer sets it for %s", key, some(names))
+	}
+}
+
 // topKey is the first word of a dotted key.
-func topKey(where, key string) string {
-	first, _, _ := strings.Cut(where+key, ".")
+func topKey(key string) string {
+	first, _, _ := strings.Cut(key, ".")
 	return first
 }
 
@@ -167,7 +186,7 @@ func (l *loader) makeManagement(d *Device, v *node, need needed) {
 		l.take(d.Management.Address.Addr(), addr.pos, "management address of "+d.Name)
 	}
 	if gw := v.get("gateway"); gw != nil && d.Management.Gateway.IsValid() && d.Management.Address.IsValid() && !d.Management.Address.Contains(d.Management.Gateway) {
-		l.problems.add(gw.pos, "the gateway must be a neighbour", "device %s: the management gateway %s lies outside of %s", d.Name, d.Management.Gateway, d.Management.Address.Masked())
+		l.problems.add(gw.pos, "the gateway must be a neighbour", "the management gateway %s lies outside of %s", d.Management.Gateway, d.Management.Address.Masked())
 	}
 }
 
@@ -255,7 +274,7 @@ func (l *loader) makeUsers(d *Device, v *node, need needed) {
 			SSHKeys: many(l, n.get("ssh_keys"), parseSSHKey),
 		}
 		if first, ok := uids[u.UID]; ok && u.UID != 0 {
-			l.problems.add(n.get("uid").pos, "give each a uid of their own", "device %s: users %s and %s have the same uid %d", d.Name, first, name, u.UID)
+			l.problems.add(n.get("uid").pos, "give each a uid of their own", "users %s and %s have the same uid %d", first, name, u.UID)
 		}
 		uids[u.UID] = name
 		d.Users = append(d.Users, u)
@@ -294,33 +313,39 @@ func (l *loader) makeTransits(d *Device, v *node, whole bool) {
 		}
 		d.Transits = append(d.Transits, p)
 		l.take(addr, n.key, "transit peer of "+d.Name)
-		if whole {
-			l.checkPeer(d, p, n.key)
-		}
 		if provider != nil && l.net.ASN != 0 && p.ASN == l.net.ASN {
 			l.problems.add(provider.get("asn").pos, "", "provider %s has our own AS number %d", p.Name, p.ASN)
 		}
 	}
 	slices.SortFunc(d.Transits, func(a, b *Peer) int { return a.Addr.Compare(b.Addr) })
+	if whole {
+		l.checkPeers(d, transits, v.get("interfaces"))
+	}
 }
 
-// checkPeer: a transit peer is a direct neighbour, behind the border's filters.
-func (l *loader) checkPeer(d *Device, p *Peer, at position) {
+// checkPeers: transit peers are direct neighbours, behind the border's filters.
+func (l *loader) checkPeers(d *Device, transits, interfaces *node) {
+	connected := map[netip.Addr]bool{}
 	for _, i := range d.Interfaces {
 		for _, u := range i.Units {
-			for _, a := range u.Addresses {
-				if !a.Contains(p.Addr) {
-					continue
+			var here []string
+			for _, p := range d.Transits {
+				if slices.ContainsFunc(u.Addresses, func(a netip.Prefix) bool { return a.Contains(p.Addr) }) {
+					connected[p.Addr] = true
+					here = append(here, p.Addr.String())
 				}
-				if u.Kind != Border {
-					l.problems.add(at, "make the unit's kind border: without it border-in4/6 would not look at what this peer sends",
-						"device %s: transit peer %s is on %s.%d, which is of kind %s", d.Name, p.Addr, i.Name, u.Number, u.Kind)
-				}
-				return
+			}
+			if kind := interfaces.get(i.Name, "units", strconv.Itoa(u.Number), "kind"); u.Kind != Border && len(here) > 0 && kind != nil {
+				l.problems.add(kind.pos, "make it border: without border-in4/6 nothing looks at what a peer sends",
+					"device %s: %s.%d is of kind %s, but transit peers are on it: %s", d.Name, i.Name, u.Number, u.Kind, some(here))
 			}
 		}
 	}
-	l.problems.add(at, "give an interface an address in the peer's subnet, or correct the peer", "device %s: transit peer %s lies in no connected subnet", d.Name, p.Addr)
+	for _, key := range transits.children() {
+		if addr, err := parseAddr(key); err == nil && !connected[addr] {
+			l.problems.add(transits.get(key).key, "give an interface an address in the peer's subnet, or correct the peer", "device %s: transit peer %s lies in no connected subnet", d.Name, addr)
+		}
+	}
 }
 
 // connects says whether an address lies in the subnet of one of the device's interfaces.

@@ -37,7 +37,7 @@ func load(tree fs.FS, dir string, now time.Time) (*Network, error) {
 		tree: tree, now: now,
 		net:   &Network{Dir: dir, values: map[*Device]*node{}},
 		roles: map[string]*file{}, sites: map[string]*file{}, devices: map[string]*file{}, overrides: map[string]*file{},
-		siteOf: map[string]*Site{}, broken: map[string]bool{},
+		siteOf: map[string]*Site{}, broken: map[string]bool{}, missing: map[string][]placed{},
 	}
 	if err := l.read(); err != nil {
 		return nil, err
@@ -90,7 +90,8 @@ type loader struct {
 	roles, sites, devices, overrides map[string]*file // by stem
 	broken                           map[string]bool  // by name: the file has problems of its own
 	siteOf                           map[string]*Site
-	inUse                            []use // every address and who has it
+	missing                          map[string][]placed // dotted keys that no layer sets
+	inUse                            []use               // every address and who has it
 }
 
 // isBroken says whether any of the files has problems of its own, or is not there.

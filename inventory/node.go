@@ -118,6 +118,7 @@ const maxNodes = 1 << 20
 type parser struct {
 	file     string
 	layer    string
+	data     string
 	problems *Problems
 	nodes    int
 	open     map[*yaml.Node]bool // anchors that are being expanded
@@ -125,8 +126,8 @@ type parser struct {
 
 // parseYAML reads one document. An empty file is an empty mapping; nil means that the problems say why there is nothing.
 func parseYAML(file, layer string, data []byte, problems *Problems) *node {
-	p := &parser{file: file, layer: layer, problems: problems, open: map[*yaml.Node]bool{}}
-	dec := yaml.NewDecoder(strings.NewReader(string(data)))
+	p := &parser{file: file, layer: layer, data: string(data), problems: problems, open: map[*yaml.Node]bool{}}
+	dec := yaml.NewDecoder(strings.NewReader(p.data))
 	var doc, second yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		at := position{file, 1, 1}
@@ -168,7 +169,7 @@ func (p *parser) syntax(err error) {
 		at.line = n
 	}
 	hint := ""
-	if strings.Contains(m[2], "cannot start any token") && strings.Contains(m[2], "'\\t'") {
+	if lines := strings.Split(p.data, "\n"); at.line <= len(lines) && strings.Contains(lines[at.line-1], "\t") {
 		hint = "indent with blanks, YAML allows no tabs"
 	}
 	p.problems.add(at, hint, "not YAML: %s", m[2])

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -37,7 +36,7 @@ func (l *loader) makeOverrides() {
 		o.Devices = devices
 		if o.Expired(l.now) {
 			l.warnings.add(v.get("expires").pos, "activate what it holds and remove the file, or give it a new date",
-				"override %s of %s has expired on %s and stays in force: %s", strings.TrimSuffix(stem, ".yaml"), o.Task, o.Expires.Format(time.DateOnly), o.Reason)
+				"the override for %s has expired on %s and stays in force: %s", o.Task, o.Expires.Format(time.DateOnly), o.Reason)
 		}
 		for _, n := range v.get("paths").elements() {
 			each := o

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strconv"
@@ -67,59 +68,88 @@ var schemas = sync.OnceValue(func() *schemaSet {
 	return set
 })
 
-// object finds a schema by its URL in the documents, following references, as what JSON has for objects.
+// object finds a schema by its URL in the documents, as what JSON has for objects; nil if there is none.
 func (s *schemaSet) object(url string) map[string]any {
-	for range 10 { // our references are not nested deeper
-		file, pointer, _ := strings.Cut(strings.TrimPrefix(url, schemaBase), "#")
-		var at any = s.documents[file]
-		for _, step := range strings.Split(strings.Trim(pointer, "/"), "/") {
-			if step == "" {
-				continue
-			}
-			step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
-			m, ok := at.(map[string]any)
-			if !ok {
-				return nil
-			}
-			at = m[step]
+	file, pointer, _ := strings.Cut(strings.TrimPrefix(url, schemaBase), "#")
+	at := s.documents[file]
+	for step := range strings.SplitSeq(strings.Trim(pointer, "/"), "/") {
+		if step == "" {
+			continue
 		}
 		m, ok := at.(map[string]any)
 		if !ok {
 			return nil
 		}
-		to, ok := m["$ref"].(string)
-		if !ok || m["description"] != nil {
-			return m
-		}
-		if strings.HasPrefix(to, "#") {
-			to = file + to
-		}
-		url = schemaBase + to
+		at = m[strings.NewReplacer("~1", "/", "~0", "~").Replace(step)]
 	}
-	return nil
+	m, ok := at.(map[string]any)
+	if !ok {
+		return nil
+	}
+	return m
+}
+
+// follow goes through the references of a schema to what they end at, and gives its URL too.
+func (s *schemaSet) follow(url string) (string, map[string]any) {
+	o := s.object(url)
+	for range 10 { // ours are not nested deeper
+		to, ok := o["$ref"].(string)
+		if !ok {
+			break
+		}
+		file, _, _ := strings.Cut(url, "#")
+		if url = schemaBase + to; strings.HasPrefix(to, "#") {
+			url = file + to
+		}
+		o = s.object(url)
+	}
+	return url, o
 }
 
 // properties are the keys that an object schema knows, sorted.
 func (s *schemaSet) properties(url string) []string {
-	o := s.object(url)
-	for o != nil && o["properties"] == nil { // a description beside the reference
-		to, ok := o["$ref"].(string)
-		if !ok {
-			return nil
-		}
-		if strings.HasPrefix(to, "#") {
-			file, _, _ := strings.Cut(strings.TrimPrefix(url, schemaBase), "#")
-			to = file + to
-		}
-		o = s.object(schemaBase + to)
+	_, o := s.follow(url)
+	m, ok := o["properties"].(map[string]any)
+	if !ok {
+		return nil
 	}
-	m, _ := o["properties"].(map[string]any)
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+	return slices.Sorted(maps.Keys(m))
+}
+
+// describe is the description of a schema, of the reference before that of what it refers to.
+func (s *schemaSet) describe(url string) string {
+	if d, ok := s.object(url)["description"].(string); ok {
+		return d
 	}
-	slices.Sort(keys)
-	return keys
+	_, o := s.follow(url)
+	d, _ := o["description"].(string)
+	return d
+}
+
+// checkKeys reports the keys that are not of the form that their map's propertyNames wants. The validator finds them as
+// well, but the place it gives is overwritten by what it visits later.
+func (s *schemaSet) checkKeys(url string, n *node, where string, problems *Problems) {
+	if n.shape != mapping {
+		return
+	}
+	url, o := s.follow(url)
+	names, _ := o["propertyNames"].(map[string]any)
+	form, _ := names["format"].(string)
+	for _, k := range n.keys {
+		if validate := formats()[form]; validate != nil {
+			if err := validate(k); err != nil {
+				problems.add(n.sub[k].key, "", "%s: %v", strings.TrimPrefix(where, "."), err)
+				continue
+			}
+		}
+		next := url + "/additionalProperties"
+		if slices.Contains(s.properties(url), k) {
+			next = url + "/properties/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(k)
+		}
+		if s.object(next) != nil {
+			s.checkKeys(next, n.sub[k], where+"."+k, problems)
+		}
+	}
 }
 
 // homes says for a key that stands in the wrong kind of file where it belongs.
@@ -147,22 +177,19 @@ func validate(schema string, root *node, layered bool, problems *Problems) bool 
 		problems.add(root.pos, "", "validate: %v", err)
 		return false
 	}
+	before := len(*problems)
 	explain(failed, root, problems)
+	schemas().checkKeys(schemaBase+schema+"#", root, "", problems)
+	if len(*problems) == before { // whatever it is, it must not pass
+		problems.add(root.pos, "", "validate: %v", failed)
+	}
 	return false
 }
 
 // explain turns the leaves of the validator's tree of causes into problems at the values they are about.
 func explain(e *jsonschema.ValidationError, root *node, problems *Problems) {
-	if name, ok := e.ErrorKind.(*kind.PropertyNames); ok {
-		n, where := locate(root, append(slices.Clone(e.InstanceLocation), name.Property))
-		message := fmt.Sprintf("%q is not a valid key", name.Property)
-		for _, c := range e.Causes {
-			if f, ok := c.ErrorKind.(*kind.Format); ok {
-				message = f.Err.Error()
-			}
-		}
-		problems.add(n.key, "", "%s: %s", strings.TrimSuffix(strings.TrimSuffix(where, name.Property), "."), message)
-		return
+	if _, ok := e.ErrorKind.(*kind.PropertyNames); ok {
+		return // see checkKeys
 	}
 	if len(e.Causes) > 0 {
 		for _, c := range e.Causes {
@@ -172,10 +199,7 @@ func explain(e *jsonschema.ValidationError, root *node, problems *Problems) {
 	}
 	n, where := locate(root, e.InstanceLocation)
 	set := schemas()
-	hint := ""
-	if d, ok := set.object(e.SchemaURL)["description"].(string); ok {
-		hint = d
-	}
+	hint := set.describe(e.SchemaURL)
 	label := where
 	if label != "" {
 		label += ": "
@@ -187,10 +211,10 @@ func explain(e *jsonschema.ValidationError, root *node, problems *Problems) {
 		}
 	case *kind.Required:
 		for _, key := range k.Missing {
-			problems.add(n.pos, set.describe(e.SchemaURL, key), "%smissing key `%s`", label, key)
+			problems.add(n.pos, set.describe(e.SchemaURL+"/properties/"+key), "%smissing key `%s`", label, key)
 		}
 	case *kind.Type:
-		problems.add(n.pos, typeHint(n, k.Want, hint), "%sexpected %s, got %s", label, wanted(k.Want), got(n))
+		problems.add(n.pos, set.typeHint(e.SchemaURL, n, k.Want), "%sexpected %s, got %s", label, wanted(k.Want), got(n))
 	case *kind.Enum:
 		want := make([]string, len(k.Want))
 		for i, w := range k.Want {
@@ -256,18 +280,9 @@ func (s *schemaSet) unknownKey(url string, n *node, where, key string, problems 
 	problems.add(n.key, hint, "%sunknown key `%s`", where, key)
 }
 
-// describe is what a property of an object schema is for, to be shown when it is missing.
-func (s *schemaSet) describe(url, key string) string {
-	if p := s.object(url + "/properties/" + key); p != nil {
-		if d, ok := p["description"].(string); ok {
-			return d
-		}
-	}
-	return ""
-}
-
 // typeHint helps with the values that YAML readers disagree about.
-func typeHint(n *node, want []string, hint string) string {
+func (s *schemaSet) typeHint(url string, n *node, want []string) string {
+	form, _ := s.object(url)["format"].(string)
 	switch {
 	case n.shape == text && slices.Contains(want, "boolean") && slices.Contains([]string{"yes", "no", "on", "off", "true", "false", "y", "n"}, strings.ToLower(n.raw)):
 		return "write true or false, in lower case and without quotes"
@@ -276,9 +291,11 @@ func typeHint(n *node, want []string, hint string) string {
 			return "write a decimal number without quotes, leading zeros or underscores"
 		}
 	case n.shape != mapping && n.shape != list && n.shape != null && slices.Contains(want, "string"):
-		return "put it in quotes"
+		if validate := formats()[form]; validate == nil || validate(n.raw) == nil {
+			return "put it in quotes"
+		}
 	}
-	return hint
+	return s.describe(url)
 }
 
 // wanted is the schema's types in words.

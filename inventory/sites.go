@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -86,8 +85,12 @@ func (l *loader) makeOffload() {
 		}
 		o.Redirect4 = l.redirect(s, v.get("redirect4"), "IPv4", func(h *Host) netip.Addr { return h.Addr4 })
 		o.Redirect6 = l.redirect(s, v.get("redirect6"), "IPv6", func(h *Host) netip.Addr { return h.Addr6 })
+		unanswered := map[string][]string{}
 		for _, e := range v.get("vips").elements() {
-			l.offload(s, o, v, e)
+			l.offload(s, o, v, e, unanswered)
+		}
+		for key, vips := range unanswered {
+			l.problems.add(v.key, "set it, or name the addresses to offload as SERVICE/LABEL", "ping_offload: no host answers for %s, %s is not set", some(vips), key)
 		}
 		slices.SortStableFunc(o.VIPs, compareVIPs)
 		o.VIPs = slices.CompactFunc(o.VIPs, func(a, b VIP) bool { return a.Addr == b.Addr })
@@ -113,11 +116,15 @@ func (l *loader) redirect(s *Site, n *node, family string, addr func(*Host) neti
 			l.problems.add(n.pos, "give the host one, or redirect to another", "ping_offload: host %s has no %s address", h.Name, family)
 			return nil
 		}
+		var without []string
 		for _, d := range s.Devices {
 			if d.Status != "planned" && !l.isBroken(l.files(d)...) && !d.connects(a) {
-				l.problems.add(n.pos, "next-ip needs a connected subnet: give the router an address there, or redirect to a host that is in one",
-					"ping_offload: %s of %s lies in no connected subnet of %s", a, h.Name, d.Name)
+				without = append(without, d.Name)
 			}
+		}
+		if len(without) > 0 {
+			l.problems.add(n.pos, "next-ip needs a connected subnet: give the router an address there, or redirect to a host that is in one",
+				"ping_offload: %s of %s lies in no connected subnet of %s", a, h.Name, some(without))
 		}
 		return h
 	}
@@ -135,8 +142,9 @@ func (l *loader) redirect(s *Site, n *node, family string, addr func(*Host) neti
 	return nil
 }
 
-// offload adds the VIPs that an item of `vips` names: SERVICE or SERVICE/LABEL.
-func (l *loader) offload(s *Site, o *PingOffload, v, item *node) {
+// offload adds the VIPs that an item of `vips` names: SERVICE or SERVICE/LABEL. Those whose family has no redirect host
+// go to unanswered, by the key that would name one.
+func (l *loader) offload(s *Site, o *PingOffload, v, item *node, unanswered map[string][]string) {
 	if l.isBroken(l.services, l.sites[s.Name]) {
 		return
 	}
@@ -164,8 +172,7 @@ func (l *loader) offload(s *Site, o *PingOffload, v, item *node) {
 			if host != nil {
 				o.VIPs = append(o.VIPs, vip)
 			} else if v.get(key) == nil {
-				l.problems.add(item.pos, fmt.Sprintf("set %s, or name the addresses to offload as SERVICE/LABEL", key),
-					"ping_offload: %s of %s is offloaded, but no host answers for its family: %s is not set", vip.Addr, name, key)
+				unanswered[key] = append(unanswered[key], name+"/"+vip.Label)
 			}
 		}
 	}
