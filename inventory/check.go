@@ -130,3 +130,14 @@ func (s *Site) announced() [2]uint64 {
 	}
 	return count
 }
+
+// checkSessions warns of routers beside directors that would have no BGP session with them.
+func (l *loader) checkSessions() {
+	for _, s := range l.net.Sites {
+		for _, d := range s.Devices {
+			if len(s.Directors) > 0 && d.LVS.PeerASN == 0 && !l.isBroken(l.files(d)...) {
+				l.warnings.add(l.deviceFile(d.Name).top(), "set lvs for the device, its role, or all", "device %s: site %s has directors, but without `lvs` the router has no session with them", d.Name, s.Name)
+			}
+		}
+	}
+}

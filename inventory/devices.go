@@ -71,12 +71,7 @@ func (l *loader) checkDeviceReferences(d *Device, f *file) {
 		if n == nil || n.shape != text || ref.files[n.raw] != nil {
 			continue
 		}
-		known := slices.Sorted(maps.Keys(ref.files))
-		hint := ref.key + "s: " + strings.Join(known, ", ")
-		if near := nearest(n.raw, known); near != "" {
-			hint = "did you mean " + near + "?"
-		}
-		l.problems.add(n.pos, hint, "device %s: unknown %s %s, there is no %ss/%s.yaml", d.Name, ref.key, n.raw, ref.key, n.raw)
+		l.problems.add(n.pos, meant(n.raw, ref.key+"s", slices.Sorted(maps.Keys(ref.files))), "device %s: unknown %s %s, there is no %ss/%s.yaml", d.Name, ref.key, n.raw, ref.key, n.raw)
 	}
 }
 
@@ -301,11 +296,7 @@ func (l *loader) makeTransits(d *Device, v *node, whole bool) {
 		name := n.get("provider")
 		provider := providers.get(name.string())
 		if name != nil && provider == nil && !l.common.broken {
-			hint := "providers: " + strings.Join(providers.children(), ", ")
-			if near := nearest(name.raw, providers.children()); near != "" {
-				hint = "did you mean " + near + "?"
-			}
-			l.problems.add(name.pos, hint, "device %s: unknown provider %s", d.Name, name.raw)
+			l.problems.add(name.pos, meant(name.raw, "providers", providers.children()), "device %s: unknown provider %s", d.Name, name.raw)
 		}
 		p := &Peer{Name: name.string(), Addr: addr, ASN: ASN(count(provider.get("asn"))), PrefixLimit: uint32(count(provider.get("prefix_limit")))}
 		if limit := n.get("prefix_limit"); limit != nil {

@@ -51,6 +51,7 @@ func load(tree fs.FS, dir string, now time.Time) (*Network, error) {
 	l.checkDuplicates()
 	l.checkServicePrefixes()
 	l.checkPrefixLimits()
+	l.checkSessions()
 	if len(l.problems) > 0 {
 		return nil, l.problems.sorted()
 	}

@@ -20,6 +20,14 @@ func nearest(word string, names []string) string {
 	return best
 }
 
+// meant is the hint for a name that is not known: the nearest one, or else all of them.
+func meant(word, what string, names []string) string {
+	if near := nearest(word, names); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return what + ": " + some(names)
+}
+
 // distance is how many letters must be added, removed, changed or swapped with their neighbour to make b of a. It gives
 // up at more than limit.
 func distance(a, b string, limit int) int {

@@ -56,11 +56,7 @@ func (l *loader) checkServiceSites(name string, v *node) {
 		known = append(known, s.Name)
 	}
 	unknown := func(n *node, at position, site string) {
-		hint := "sites: " + strings.Join(known, ", ")
-		if near := nearest(site, known); near != "" {
-			hint = "did you mean " + near + "?"
-		}
-		l.problems.add(at, hint, "service %s: unknown site %s", name, site)
+		l.problems.add(at, meant(site, "sites", known), "service %s: unknown site %s", name, site)
 	}
 	for _, e := range v.get("sites").elements() {
 		listed = append(listed, e.raw)

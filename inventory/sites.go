@@ -179,11 +179,7 @@ func (l *loader) offload(s *Site, o *PingOffload, v, item *node, unanswered map[
 	switch {
 	case matched:
 	case !slices.Contains(names, name):
-		hint := "services: " + strings.Join(names, ", ")
-		if near := nearest(name, names); near != "" {
-			hint = "did you mean " + near + "?"
-		}
-		l.problems.add(item.pos, hint, "ping_offload: unknown service %s", name)
+		l.problems.add(item.pos, meant(name, "services", names), "ping_offload: unknown service %s", name)
 	case len(labels) == 0:
 		l.problems.add(item.pos, "remove it here, or give the service an address there", "ping_offload: service %s has no VIP at %s", name, s.Name)
 	default:
