@@ -1,6 +1,10 @@
 package junos
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Kind says what a statement is in the schema.
 type Kind uint8
@@ -13,14 +17,17 @@ const (
 	LeafList
 )
 
-// Op is a load-time tag. It stands in text that is to be loaded, never in a committed configuration.
+// Op is a set of load-time tags. It stands in text that is to be loaded, never in a committed configuration.
 type Op uint8
 
-// The load-time tags: `replace:` and `delete:`.
+// The load-time tags: `replace:`, `delete:`, and `active:` and `unprotect:`, which undo `inactive:` and `protect:` of
+// the statement that they are loaded onto.
 const (
-	NoOp Op = iota
-	ReplaceOp
+	ReplaceOp Op = 1 << iota
 	DeleteOp
+	ActivateOp
+	UnprotectOp
+	NoOp Op = 0
 )
 
 // Pos is a place in a text: line and column count from 1; the zero Pos is unknown.
@@ -47,7 +54,7 @@ type Node struct {
 	Inactive   bool
 	Protected  bool
 	Secret     bool   // read with a trailing ## SECRET-DATA
-	Op         Op     // load-time tag, NoOp in a configuration
+	Op         Op     // load-time tags, NoOp in a configuration
 	Annotation string // the text of /* … */ before the statement, without the marks
 
 	Schema *Schema // nil: no schema knows the statement, its kind was guessed
@@ -60,7 +67,69 @@ type Tree struct {
 	Root   *Node  // Container `configuration`, never nil
 	Header string // header comments (`## Last commit: …`), not part of the configuration
 	Schema *Schema
+	// TopOrder names the top-level statements in the order in which the text had them. Root.Children are in the
+	// table's order; releases differ in theirs, and a comparison follows the device.
+	TopOrder []string
 }
+
+// New returns an empty configuration; a nil schema means Builtin.
+func New(s *Schema) *Tree {
+	if s == nil {
+		s = Builtin()
+	}
+	return &Tree{Root: &Node{Kind: Container, Name: "configuration", Schema: s}, Schema: s}
+}
+
+// Clone returns a deep copy. The schema is shared.
+func (t *Tree) Clone() *Tree {
+	c := *t
+	c.Root = t.Root.Clone()
+	c.TopOrder = slices.Clone(t.TopOrder)
+	return &c
+}
+
+// Clone returns a deep copy of the statement. The schema is shared.
+func (n *Node) Clone() *Node {
+	c := *n
+	c.Values = slices.Clone(n.Values)
+	if n.Children != nil {
+		c.Children = make([]*Node, len(n.Children))
+		for i, child := range n.Children {
+			c.Children[i] = child.Clone()
+		}
+	}
+	return &c
+}
+
+// Words returns the statement's own words in a set line, not quoted: its keyword, unless the text leaves that out,
+// and the keys of an entry, the value of a leaf or the values of a leaf-list.
+func (n *Node) Words() []string { return append(n.head(), n.valueWords()...) }
+
+// head returns the keyword, if it is written.
+func (n *Node) head() []string {
+	if n.Schema.Is(Hidden) {
+		return nil
+	}
+	return []string{n.Name}
+}
+
+// valueWords returns the values with the words that stand between the keys of a list (`to-zone`).
+func (n *Node) valueWords() []string {
+	if n.Kind != Entry || n.Schema == nil || !slices.ContainsFunc(n.Schema.Keys, func(k Key) bool { return k.Word != "" }) {
+		return n.Values
+	}
+	words := make([]string, 0, len(n.Values)+1)
+	for i, v := range n.Values { // no list has both words and choices between its keys
+		if i < len(n.Schema.Keys) && n.Schema.Keys[i].Word != "" {
+			words = append(words, n.Schema.Keys[i].Word)
+		}
+		words = append(words, v)
+	}
+	return words
+}
+
+// Is reports whether the schema knows the statement and has all the given flags for it.
+func (n *Node) Is(f Flag) bool { return n.Schema.Is(f) }
 
 // Severity of an Error.
 type Severity uint8
@@ -99,4 +168,25 @@ func (e *Error) Error() string {
 		return e.File + ": " + s
 	}
 	return s
+}
+
+// ErrorList is what Parse and Load return: every complaint about a text, in its order.
+type ErrorList []*Error
+
+// Error has one complaint a line.
+func (l ErrorList) Error() string {
+	lines := make([]string, len(l))
+	for i, e := range l {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap makes each *Error reachable by errors.As.
+func (l ErrorList) Unwrap() []error {
+	errs := make([]error, len(l))
+	for i, e := range l {
+		errs[i] = e
+	}
+	return errs
 }

@@ -1,0 +1,85 @@
+package junos
+
+import "strings"
+
+// Set returns the configuration as set lines, one for each path from the root to a leaf and one for each statement
+// without contents; a statement's `deactivate`, `protect` and `annotate` lines follow those of its contents.
+// Load-time tags have no set form and are left out, with what is tagged `delete:`.
+func (t *Tree) Set() string {
+	var w setWriter
+	for _, c := range t.Root.Children {
+		w.node(c)
+	}
+	return w.b.String()
+}
+
+// setWriter keeps the words down to the current statement as one text.
+type setWriter struct {
+	b    strings.Builder
+	path []byte
+}
+
+func (w *setWriter) emit(verb, last string) {
+	w.b.WriteString(verb)
+	w.b.Write(w.path)
+	if last != "" {
+		w.b.WriteByte(' ')
+		w.b.WriteString(last)
+	}
+	w.b.WriteByte('\n')
+}
+
+func (w *setWriter) push(word string) {
+	w.path = append(w.path, ' ')
+	w.path = append(w.path, Quote(word)...)
+}
+
+func (w *setWriter) node(n *Node) {
+	if n.Op&DeleteOp != 0 || n.Kind == Entry && len(n.Values) == 0 {
+		return
+	}
+	at := len(w.path)
+	if !n.Is(Hidden) {
+		w.push(n.Name)
+	}
+	statement := len(w.path) // the path by which the statement is found again
+	switch n.Kind {
+	case LeafList:
+		if len(n.Values) == 0 {
+			w.emit("set", "")
+		}
+		for _, v := range n.Values {
+			w.emit("set", Quote(v))
+		}
+	case Leaf:
+		for _, v := range n.Values {
+			w.push(v)
+		}
+		w.emit("set", "")
+		if !n.Is(Hidden) && n.Schema != nil {
+			w.path = w.path[:statement]
+		}
+	default:
+		if n.Kind == Entry {
+			for _, v := range n.valueWords() {
+				w.push(v)
+			}
+		}
+		for _, c := range n.Children {
+			w.node(c)
+		}
+		if len(n.Children) == 0 {
+			w.emit("set", "")
+		}
+	}
+	if n.Inactive {
+		w.emit("deactivate", "")
+	}
+	if n.Protected {
+		w.emit("protect", "")
+	}
+	if n.Annotation != "" {
+		w.emit("annotate", Quote(n.Annotation))
+	}
+	w.path = w.path[:at]
+}
