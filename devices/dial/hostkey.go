@@ -1,0 +1,108 @@
+package dial
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/skeema/knownhosts"
+	"golang.org/x/crypto/ssh"
+	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
+
+	"rhapsode/devices"
+)
+
+// hostKeys checks the key of one host. err is what check found; the handshake's error repeats it without its type.
+type hostKeys struct {
+	dialer *Dialer
+	target Target
+	host   *host
+	db     *knownhosts.HostKeyDB
+	err    error
+}
+
+// hostKeys reads the known_hosts files that are there.
+func (d *Dialer) hostKeys(t Target, h *host) (*hostKeys, error) {
+	var files []string
+	for _, name := range append(append([]string(nil), h.knownHosts...), h.globalHosts...) {
+		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		files = append(files, name)
+	}
+	d.known.Lock() // a line may be half written
+	defer d.known.Unlock()
+	db, err := knownhosts.NewDB(files...)
+	if err != nil {
+		return nil, fmt.Errorf("read known hosts: %w", err)
+	}
+	return &hostKeys{dialer: d, target: t, host: h, db: db}, nil
+}
+
+// algorithms asks for the key types that known_hosts has, or a device with several keys would show one that is not
+// known. Nil leaves the choice to the library.
+func (k *hostKeys) algorithms() []string { return k.db.HostKeyAlgorithms(k.host.keyName) }
+
+func (k *hostKeys) check(name string, remote net.Addr, key ssh.PublicKey) error {
+	k.err = k.verdict(name, remote, key)
+	return k.err
+}
+
+func (k *hostKeys) verdict(name string, remote net.Addr, key ssh.PublicKey) error {
+	err := k.db.HostKeyCallback()(name, remote, key)
+	if err == nil {
+		return nil
+	}
+	host, port, serr := net.SplitHostPort(k.host.addr)
+	if serr != nil {
+		return fmt.Errorf("read address %s: %w", k.host.addr, serr)
+	}
+	file := "~/.ssh/known_hosts"
+	if len(k.host.knownHosts) > 0 {
+		file = k.host.knownHosts[0]
+	}
+	e := &devices.HostKeyError{Device: k.target.Device, Addr: k.host.addr, KeyType: key.Type(), Fingerprint: ssh.FingerprintSHA256(key)}
+	scan := fmt.Sprintf("`ssh-keyscan -p %s %s >> %s`", port, host, file)
+	switch {
+	case knownhosts.IsHostKeyChanged(err):
+		e.Changed = true
+		if ke, ok := errors.AsType[*xknownhosts.KeyError](err); ok {
+			for _, w := range ke.Want {
+				e.Known = append(e.Known, fmt.Sprintf("%s:%d", w.Filename, w.Line))
+			}
+		}
+		e.Advice = fmt.Sprintf("`ssh-keygen -R '%s' -f %s` and %s", knownhosts.Normalize(k.host.keyName), file, scan)
+		return e
+	case !knownhosts.IsHostUnknown(err):
+		return fmt.Errorf("%s: check host key of %s: %w", e.Device, e.Addr, err) // revoked
+	case k.host.acceptNew && len(k.host.knownHosts) > 0:
+		if err := k.dialer.trust(k.host, key); err != nil {
+			return fmt.Errorf("%s: %w", e.Device, err)
+		}
+		return nil
+	}
+	e.Advice = scan
+	return e
+}
+
+// trust adds a key that was not known to the first of the user's files.
+func (d *Dialer) trust(h *host, key ssh.PublicKey) (err error) {
+	d.known.Lock()
+	defer d.known.Unlock()
+	name := h.knownHosts[0]
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return fmt.Errorf("add host key: %w", err)
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("add host key: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.WriteString(knownhosts.Line([]string{h.keyName}, key) + "\n"); err != nil {
+		return fmt.Errorf("add host key: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package dial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// stream is a session's channel: what the device prints on its standard error is dropped.
+type stream struct {
+	io.Reader
+	io.WriteCloser
+	session *ssh.Session
+	conn    *Conn
+}
+
+// Read reads from the device. After a connection that was lost it gives the reason.
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = s.conn.reason(err)
+	} else if err != nil {
+		err = s.conn.reason(io.EOF)
+	}
+	return n, err
+}
+
+// Close ends the channel and leaves the connection.
+func (s *stream) Close() error {
+	err := s.session.Close()
+	if isEOF(err) {
+		return nil // the device closed first
+	}
+	return err
+}
+
+func isEOF(err error) bool { return errors.Is(err, io.EOF) }
+
+// Subsystem opens a stream on an SSH subsystem (RFC 4254 section 6.5). Where the device refuses it and fallback is given,
+// fallback is run as a command in its place.
+func (c *Conn) Subsystem(ctx context.Context, name, fallback string) (io.ReadWriteCloser, error) {
+	// The requests take no context: the connection is closed under them.
+	stop := context.AfterFunc(ctx, func() { c.fail(context.Cause(ctx)) })
+	s, err := c.open(func(s *ssh.Session) error { return s.RequestSubsystem(name) })
+	if err != nil && fallback != "" && ctx.Err() == nil {
+		var ferr error
+		if s, ferr = c.open(func(s *ssh.Session) error { return s.Start(fallback) }); ferr != nil {
+			err = errors.Join(err, ferr)
+		} else {
+			err = nil
+		}
+	}
+	if !stop() && err == nil {
+		err = errors.Join(context.Cause(ctx), s.Close())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: open subsystem %s at %s: %w", c.device, name, c.addr, c.reason(err))
+	}
+	return s, nil
+}
+
+func (c *Conn) open(start func(*ssh.Session) error) (*stream, error) {
+	session, err := c.client.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	in, err := session.StdinPipe()
+	if err == nil {
+		var out io.Reader
+		if out, err = session.StdoutPipe(); err == nil {
+			if err = start(session); err == nil {
+				return &stream{Reader: out, WriteCloser: in, session: session, conn: c}, nil
+			}
+		}
+	}
+	if cerr := session.Close(); cerr != nil && !isEOF(cerr) {
+		err = errors.Join(err, cerr)
+	}
+	return nil, err
+}

@@ -1,0 +1,239 @@
+package netconf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"rhapsode/devices"
+	"rhapsode/diffs"
+	"rhapsode/diffs/junos"
+)
+
+// candidate is the locked candidate.
+type candidate struct {
+	d    *Device
+	held bool // the lock is ours
+}
+
+// What Junos says where a lock is denied.
+const (
+	lockedBy = "configuration database locked by"
+	modified = "configuration database modified"
+)
+
+// Lock takes the exclusive lock. A candidate that turns out to hold edits is given back as it was.
+func (d *Device) Lock(ctx context.Context) (devices.Candidate, error) {
+	reply, err := d.session.call(ctx, d.opts.Timeout, "lock candidate", "<lock-configuration/>")
+	if err != nil {
+		return nil, err
+	}
+	if errs, _ := rpcErrors(d.Name(), reply); len(errs) > 0 {
+		return nil, d.lockDenied(ctx, errs)
+	}
+	c := &candidate{d: d, held: true}
+	// Junos refuses the lock over uncommitted edits. Where it does not, they are somebody's all the same.
+	edits, err := d.compare(ctx)
+	if err == nil && edits == "" {
+		return c, nil
+	}
+	if err == nil {
+		err = &devices.DirtyError{Device: d.Name(), Compare: edits}
+	}
+	return nil, errors.Join(err, c.unlock(ctx))
+}
+
+func (d *Device) lockDenied(ctx context.Context, errs []*devices.RPCError) error {
+	for _, e := range errs {
+		if i := strings.Index(e.FullMessage, modified); i >= 0 {
+			who := oneLine(strings.TrimLeft(e.FullMessage[i+len(modified):], " :by\n"))
+			if who == "" && e.SessionID != "" {
+				who = "session " + e.SessionID
+			}
+			dirty := &devices.DirtyError{Device: d.Name(), Who: who}
+			var err error
+			if dirty.Compare, err = d.compare(ctx); err != nil {
+				return errors.Join(dirty, err)
+			}
+			return dirty
+		}
+		if i := strings.Index(e.FullMessage, lockedBy); i >= 0 {
+			return &devices.LockedError{Device: d.Name(), Holder: oneLine(strings.TrimLeft(e.FullMessage[i+len(lockedBy):], ":"))}
+		}
+		if e.Tag == "lock-denied" {
+			holder := e.Message
+			if e.SessionID != "" {
+				holder = strings.TrimSpace(holder + " session " + e.SessionID)
+			}
+			return &devices.LockedError{Device: d.Name(), Holder: holder}
+		}
+	}
+	return fmt.Errorf("%s: lock candidate: %w", d.Name(), joinRPC(errs))
+}
+
+// Load edits the candidate.
+func (c *candidate) Load(ctx context.Context, change diffs.Change) ([]string, error) {
+	operation, err := loadOperation(change)
+	if err != nil {
+		return nil, fmt.Errorf("%s: load: %w", c.d.Name(), err)
+	}
+	return c.load(ctx, operation)
+}
+
+func loadOperation(change diffs.Change) (string, error) {
+	if err := change.Validate(); err != nil {
+		return "", err
+	}
+	if change.Rollback != nil {
+		return fmt.Sprintf(`<load-configuration compare="rollback" rollback="%d"/>`, *change.Rollback), nil
+	}
+	text, err := escape(change.Text)
+	if err != nil {
+		return "", err
+	}
+	switch change.Mode {
+	case junos.Set:
+		return `<load-configuration format="text" action="set"><configuration-set>` + text + `</configuration-set></load-configuration>`, nil
+	case junos.Merge, junos.Replace, junos.Override, junos.Update:
+		return fmt.Sprintf(`<load-configuration format="text" action="%s"><configuration-text>%s</configuration-text></load-configuration>`,
+			change.Mode, text), nil
+	}
+	return "", fmt.Errorf("mode %s is not one that can be loaded", change.Mode)
+}
+
+func (c *candidate) load(ctx context.Context, operation string) ([]string, error) {
+	reply, err := c.d.session.call(ctx, c.d.opts.Timeout, "load", operation)
+	if err != nil {
+		return nil, err
+	}
+	errs, warns := rpcErrors(c.d.Name(), reply)
+	var warnings []string
+	for _, w := range warns {
+		warnings = append(warnings, w.Error())
+	}
+	if len(errs) > 0 {
+		return warnings, refused(c.d.Name(), "load", errs)
+	}
+	// load-error-count closes the results of a load that had errors, also where those are of a form not known here.
+	if n := reply.content("load-error-count"); n != "" && n != "0" {
+		return warnings, &devices.CommitError{Device: c.d.Name(), Phase: "load", Severity: "error", Message: n + " errors that are not named"}
+	}
+	if reply.find("ok") == nil && reply.find("load-success") == nil && len(warns) == 0 {
+		return warnings, &devices.CommitError{Device: c.d.Name(), Phase: "load", Severity: "error", Message: "neither success nor an error in the reply"}
+	}
+	return warnings, nil
+}
+
+// noise are errors that Junos adds to the one that matters.
+var noise = []string{"error recovery ignores input until this point", "configuration check-out failed", "commit failed"}
+
+// refused makes a CommitError of the errors in a reply: the first that is not noise leads.
+func refused(device, phase string, errs []*devices.RPCError) *devices.CommitError {
+	lead := 0
+	for i, e := range errs {
+		if !isNoise(e.Message) {
+			lead = i
+			break
+		}
+	}
+	e := errs[lead]
+	out := &devices.CommitError{Device: device, Phase: phase, Severity: e.Severity, Path: e.Path, Message: e.Message}
+	if e.BadElement != "" {
+		out.Message = strings.TrimSpace(fmt.Sprintf("%s (%s)", out.Message, e.BadElement))
+	}
+	for i, other := range errs {
+		if i != lead && !isNoise(other.Message) {
+			out.Others = append(out.Others, other)
+		}
+	}
+	return out
+}
+
+func isNoise(message string) bool {
+	for _, n := range noise {
+		if strings.Contains(message, n) {
+			return true
+		}
+	}
+	return false
+}
+
+// Compare is the device's own compare.
+func (c *candidate) Compare(ctx context.Context) (string, error) { return c.d.compare(ctx) }
+
+// Text is the candidate's text.
+func (c *candidate) Text(ctx context.Context) (string, error) {
+	return c.d.configuration(ctx, "get candidate configuration", "candidate")
+}
+
+// Check is commit check.
+func (c *candidate) Check(ctx context.Context) error {
+	return c.commit(ctx, "check", "<commit-configuration><check/></commit-configuration>")
+}
+
+// Commit commits. Junos's own operation counts the window in minutes (the RFC's <commit> counts seconds).
+func (c *candidate) Commit(ctx context.Context, opts devices.CommitOptions) error {
+	if err := devices.CheckConfirm(opts.Confirm); err != nil {
+		return fmt.Errorf("%s: commit: %w", c.d.Name(), err)
+	}
+	var b strings.Builder
+	b.WriteString("<commit-configuration>")
+	if opts.Comment != "" {
+		comment, err := escape(opts.Comment)
+		if err != nil {
+			return fmt.Errorf("%s: commit: comment: %w", c.d.Name(), err)
+		}
+		b.WriteString("<log>" + comment + "</log>")
+	}
+	if opts.Synchronize {
+		b.WriteString("<synchronize/>")
+	}
+	if opts.Confirm > 0 {
+		fmt.Fprintf(&b, "<confirmed/><confirm-timeout>%d</confirm-timeout>", opts.Confirm/time.Minute)
+	}
+	b.WriteString("</commit-configuration>")
+	return c.commit(ctx, "commit", b.String())
+}
+
+func (c *candidate) commit(ctx context.Context, phase, operation string) error {
+	what := "commit"
+	if phase == "check" {
+		what = "commit check"
+	}
+	reply, err := c.d.session.call(ctx, c.d.opts.CommitTimeout, what, operation)
+	if err != nil {
+		return err
+	}
+	if errs, _ := rpcErrors(c.d.Name(), reply); len(errs) > 0 {
+		return refused(c.d.Name(), phase, errs)
+	}
+	for _, success := range []string{"ok", "commit-success", "commit-check-success"} {
+		if reply.find(success) != nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: %s: neither success nor an error in the reply", c.d.Name(), what)
+}
+
+// Discard drops uncommitted edits and unlocks.
+func (c *candidate) Discard(ctx context.Context) error {
+	if !c.held {
+		return nil
+	}
+	_, err := c.load(ctx, `<load-configuration compare="rollback" rollback="0"/>`)
+	return errors.Join(err, c.unlock(ctx))
+}
+
+// unlock gives the lock back and nothing else.
+func (c *candidate) unlock(ctx context.Context) error {
+	if !c.held {
+		return nil
+	}
+	_, err := c.d.call(ctx, "unlock candidate", "<unlock-configuration/>")
+	if err == nil || errors.Is(err, devices.ErrSessionLost) {
+		c.held = false // a lost session's lock is dropped by the device
+	}
+	return err
+}

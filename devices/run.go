@@ -1,0 +1,271 @@
+package devices
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"rhapsode/diffs"
+	"rhapsode/diffs/junos"
+)
+
+// PairMode says how the devices of one pair go.
+type PairMode uint8
+
+// The modes. A pair is a set of devices that back each other up: those of one site and role.
+const (
+	// Serial finishes one device of a pair, confirm and all, before the next is begun.
+	Serial PairMode = iota
+	// Together checks all of a pair, then commits all, runs the checks with all in place, and confirms all or none.
+	Together
+)
+
+// String is the mode as the command line writes it.
+func (m PairMode) String() string {
+	if m == Together {
+		return "together"
+	}
+	return "serial"
+}
+
+// UnmarshalText reads serial or together.
+func (m *PairMode) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "serial":
+		*m = Serial
+	case "together":
+		*m = Together
+	default:
+		return fmt.Errorf("unknown pair mode %q: serial or together", text)
+	}
+	return nil
+}
+
+// RunInfo says who runs what; it goes into the journal, the audit log and every commit comment.
+type RunInfo struct {
+	User    string
+	Message string // `T123456 why`
+	Tool    string // program and version
+}
+
+// Run is one invocation that changes devices: an id, a journal below STATE/runs and a place in STATE/audit.jsonl.
+type Run struct {
+	ID   string
+	Info RunInfo
+
+	stateDir   string
+	journal    *journal
+	unfinished []Unfinished
+}
+
+// NewRun begins a run: it reads what killed runs left, makes an id and writes the head of the journal. The state
+// directory and all in it belong to the user alone (0700, 0600). Close it, or call Apply, which does.
+func NewRun(stateDir string, info RunInfo) (*Run, error) {
+	if err := os.MkdirAll(stateDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make state directory: %w", err)
+	}
+	unfinished, err := findUnfinished(stateDir)
+	if err != nil {
+		return nil, err
+	}
+	id, err := newRunID(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	j, err := createJournal(stateDir, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.write(record{Kind: "run", User: info.User, Message: info.Message, Tool: info.Tool}); err != nil {
+		return nil, errors.Join(err, j.close())
+	}
+	return &Run{ID: id, Info: info, stateDir: stateDir, journal: j, unfinished: unfinished}, nil
+}
+
+// Unfinished lists the devices that killed runs left without an outcome, oldest first. Apply asks those of them that it
+// reaches how they ended, and says so in the notes of their outcome.
+func (r *Run) Unfinished() []Unfinished { return r.unfinished }
+
+// Close ends the run's journal. It may be called again.
+func (r *Run) Close() error { return r.journal.close() }
+
+// recordOutcome writes an outcome to the journal and to the audit log.
+func (r *Run) recordOutcome(out Outcome) error {
+	return errors.Join(
+		r.journal.write(record{Kind: "outcome", Device: out.Device, Outcome: &out}),
+		appendAudit(r.stateDir, auditOf(r.Info, out)),
+	)
+}
+
+func auditOf(info RunInfo, out Outcome) AuditEntry {
+	return AuditEntry{User: info.User, Run: out.Run, Message: info.Message, Comment: out.Comment, Device: out.Device,
+		Result: out.Result, Before: out.Before, After: out.After, Error: auditText(out.Err), Hint: Hint(out.Err)}
+}
+
+// Job is one device's part of a run.
+type Job struct {
+	Plan diffs.DevicePlan
+	// Pair names the devices that back each other up, SITE/ROLE; two devices of one pair are never changed at once,
+	// except in mode Together. Empty: the device is a pair of its own.
+	Pair string
+	// Dial opens a session. It is called for each session that the transaction needs.
+	Dial func(ctx context.Context) (Device, error)
+}
+
+// Apply applies the jobs, pair after pair in the order of the jobs (opts.Parallel pairs at once), and gives the outcomes
+// in that order. The first failure stops the run: devices that were not begun are NotStarted. An end of ctx does the
+// same, and discards or does not confirm what is under way. Apply ends the run; it is called once.
+func (r *Run) Apply(ctx context.Context, jobs []Job, opts ApplyOptions) []Outcome {
+	opts.Run = r
+	out := make([]Outcome, len(jobs))
+	var stop atomic.Bool
+	apply := func(i int, gate func(context.Context, Step) error) {
+		out[i] = Outcome{Device: jobs[i].Plan.Device, Run: r.ID, Result: NotStarted}
+		if stop.Load() || ctx.Err() != nil {
+			out[i].Err = fmt.Errorf("%s: %w", out[i].Device, ErrNotStarted)
+			return
+		}
+		opts := opts
+		opts.gate = gate
+		out[i] = r.applyJob(ctx, jobs[i], opts)
+		if out[i].Err != nil {
+			stop.Store(true)
+		}
+	}
+	Each(ctx, opts.Parallel, pairs(jobs), func(_ context.Context, pair []int) struct{} {
+		if opts.Pairs == Together && len(pair) > 1 {
+			b := newBarrier(len(pair))
+			Each(ctx, len(pair), pair, func(_ context.Context, i int) struct{} {
+				apply(i, b.pass)
+				b.leave(out[i].Err != nil)
+				return struct{}{}
+			})
+			return struct{}{}
+		}
+		for _, i := range pair {
+			apply(i, nil)
+		}
+		return struct{}{}
+	})
+	if err := r.Close(); err != nil && len(out) > 0 {
+		last := &out[len(out)-1]
+		last.Notes = append(last.Notes, fmt.Sprintf("close journal: %v", err))
+	}
+	return out
+}
+
+// pairs groups the numbers of the jobs by pair, in the order in which the pairs appear.
+func pairs(jobs []Job) [][]int {
+	var out [][]int
+	at := map[string]int{}
+	for i, j := range jobs {
+		if n, ok := at[j.Pair]; ok && j.Pair != "" {
+			out[n] = append(out[n], i)
+			continue
+		}
+		at[j.Pair] = len(out)
+		out = append(out, []int{i})
+	}
+	return out
+}
+
+// applyJob opens the first session and applies. A device that cannot be reached has an outcome in the audit log as well.
+func (r *Run) applyJob(ctx context.Context, job Job, opts ApplyOptions) Outcome {
+	opts.Dial = job.Dial
+	dev, err := job.Dial(ctx)
+	if err != nil {
+		out := Outcome{Device: job.Plan.Device, Run: r.ID, Result: NotCommitted, Before: job.Plan.Fingerprint, Err: err}
+		out.Err = errors.Join(err, r.recordOutcome(out))
+		return out
+	}
+	notes := r.settleOld(ctx, dev)
+	out, _ := Apply(ctx, dev, job.Plan, opts) //nolint:errcheck // it is out.Err
+	out.Notes = append(notes, out.Notes...)
+	if err := dev.Close(); err != nil && !errors.Is(err, ErrSessionLost) {
+		out.Notes = append(out.Notes, fmt.Sprintf("close session: %v", err))
+	}
+	return out
+}
+
+// settleOld says how killed runs ended on a device, and writes it into their journals and the audit log.
+func (r *Run) settleOld(ctx context.Context, dev Device) []string {
+	var notes []string
+	for _, u := range r.unfinished {
+		if u.Device != dev.Name() {
+			continue
+		}
+		out, err := Settle(ctx, dev, u)
+		if err != nil {
+			notes = append(notes, fmt.Sprintf("%s; how it ended could not be read: %v", u, err))
+			continue
+		}
+		notes = append(notes, fmt.Sprintf("%s; the device's history says: %s", u, out))
+		if out.Result == RollingBack || out.Result == Unknown {
+			continue // not the end yet
+		}
+		info := RunInfo{User: u.User, Message: u.Message}
+		if err := errors.Join(appendSettled(u, out), appendAudit(u.stateDir, auditOf(info, out))); err != nil {
+			notes = append(notes, err.Error())
+		}
+	}
+	return notes
+}
+
+// historyKept is how many commits a Junos device remembers.
+const historyKept = 50
+
+// Settle reads from a device's history how a killed run ended on it. Nothing is changed.
+func Settle(ctx context.Context, dev Device, u Unfinished) (Outcome, error) {
+	out := Outcome{Device: u.Device, Run: u.Run, Step: u.Step, Before: u.Fingerprint}
+	h, err := dev.History(ctx)
+	if err != nil {
+		return out, err
+	}
+	text, err := dev.Running(ctx)
+	if err != nil {
+		return out, err
+	}
+	tree, err := junos.Parse(dev.Name(), []byte(text), nil)
+	if err != nil {
+		return out, fmt.Errorf("%s: read running configuration: %w", dev.Name(), err)
+	}
+	out.After = tree.Fingerprint()
+	n, count := -1, 0
+	for i, c := range h {
+		if hasRun(c.Comment, u.Run) {
+			if n < 0 {
+				n = i
+			}
+			count++
+		}
+	}
+	if n >= 0 {
+		out.Comment, out.Entry = h[n].Comment, &h[n]
+	}
+	switch {
+	case n < 0 && len(h) >= historyKept && h[len(h)-1].Time.After(u.Started):
+		out.Result = Unknown // the history does not reach back that far
+	case n < 0:
+		out.Result = NotCommitted
+	case n == 0 && h[0].Confirm > 0:
+		out.Result, out.RollbackAt = RollingBack, h[0].Time.Add(h[0].Confirm)
+	case n == 0, count > 1, u.Confirm == 0:
+		out.Result = Committed
+	default:
+		out.Entry = &h[n-1]
+		out.Result = Superseded
+		next := tree
+		if n > 1 {
+			if next, err = rollbackTree(ctx, dev, n-1); err != nil {
+				return out, err
+			}
+		}
+		if next.Fingerprint() == u.Fingerprint {
+			out.Result = RolledBack
+		}
+	}
+	return out, nil
+}
