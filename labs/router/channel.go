@@ -1,0 +1,259 @@
+package router
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/term"
+)
+
+// junoscript is the command that starts NETCONF where the subsystem is not to be had.
+const junoscript = "xml-mode netconf need-trailer"
+
+// serveChannel waits for what the client wants of a session channel, does it and closes the channel.
+func (r *Router) serveChannel(user string, ch ssh.Channel, requests <-chan *ssh.Request) {
+	var size terminalSize
+	pty := false
+	for req := range requests {
+		var start func() int
+		switch req.Type {
+		case "env":
+			answer(req, true)
+			continue
+		case "pty-req":
+			var p struct {
+				Term                 string
+				Cols, Rows, Wpx, Hpx uint32
+				Modes                string
+			}
+			ok := ssh.Unmarshal(req.Payload, &p) == nil
+			pty = pty || ok
+			size.set(p.Cols, p.Rows)
+			answer(req, ok)
+			continue
+		case "subsystem":
+			if payloadString(req) == "netconf" {
+				start = func() int { return r.netconfChannel(user, ch) }
+			}
+		case "exec":
+			line := payloadString(req)
+			start = func() int { return r.execChannel(user, ch, line) }
+			if strings.Join(strings.Fields(line), " ") == junoscript || strings.TrimSpace(line) == "netconf" {
+				start = func() int { return r.netconfChannel(user, ch) }
+			}
+		case "shell":
+			start = func() int { return r.shellChannel(user, ch, pty, &size) }
+		}
+		answer(req, start != nil)
+		if start == nil {
+			continue
+		}
+		go laterRequests(requests, &size)
+		status := start()
+		// The client may be gone already: then there is nobody to send the status to.
+		_, _ = ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
+		break
+	}
+	_ = ch.Close() // as above
+}
+
+func answer(req *ssh.Request, ok bool) {
+	if req.WantReply {
+		_ = req.Reply(ok, nil) // fails when the connection is gone, which the channel notices too
+	}
+}
+
+// laterRequests answers what comes while the channel is in use: the terminal's size, and signals, which are refused.
+func laterRequests(requests <-chan *ssh.Request, size *terminalSize) {
+	for req := range requests {
+		var p struct{ Cols, Rows, Wpx, Hpx uint32 }
+		ok := req.Type == "window-change" && ssh.Unmarshal(req.Payload, &p) == nil
+		if ok {
+			size.set(p.Cols, p.Rows)
+		}
+		answer(req, ok)
+	}
+}
+
+func payloadString(req *ssh.Request) string {
+	var p struct{ Value string }
+	if ssh.Unmarshal(req.Payload, &p) != nil {
+		return ""
+	}
+	return p.Value
+}
+
+func (r *Router) netconfChannel(user string, ch ssh.Channel) int {
+	r.serveNETCONF(ch, user, closer(ch))
+	return 0
+}
+
+// closer ends a channel from outside: the read that its server waits in returns.
+func closer(ch ssh.Channel) func() {
+	return func() { _ = ch.Close() }
+}
+
+// execChannel runs the commands of one line, separated by `;`. The status is 1 when one failed; the rest is not run.
+func (r *Router) execChannel(user string, ch ssh.Channel, line string) int {
+	s := r.db.join(user, "cli", closer(ch))
+	defer r.db.leave(s)
+	sh := &shell{r: r, s: s, in: &streamLines{r: bufio.NewReader(ch)}, out: ch}
+	for _, command := range splitCommands(line) {
+		err := sh.execute(command)
+		if errors.Is(err, errLeave) {
+			return 0
+		}
+		if err != nil {
+			return 1
+		}
+	}
+	return 0
+}
+
+// splitCommands cuts at `;` outside quotes.
+func splitCommands(line string) []string {
+	var out []string
+	inside, from := false, 0
+	for i := 0; i < len(line); i++ {
+		switch {
+		case line[i] == '\\':
+			i++
+		case line[i] == '"':
+			inside = !inside
+		case line[i] == ';' && !inside:
+			out = append(out, line[from:i])
+			from = i + 1
+		}
+	}
+	return append(out, line[from:])
+}
+
+// shellChannel is a CLI: with line editing on a terminal, else reading lines.
+func (r *Router) shellChannel(user string, ch ssh.Channel, pty bool, size *terminalSize) int {
+	s := r.db.join(user, "cli", closer(ch))
+	defer r.db.leave(s)
+	sh := &shell{r: r, s: s, in: &streamLines{r: bufio.NewReader(ch)}, out: ch}
+	if pty {
+		t := newTerminalLines(ch)
+		size.attach(t.t)
+		sh.pty, sh.in, sh.out = true, t, t.t
+		sh.printf("--- JUNOS %s Kernel 64-bit lab router\n", releaseName)
+	}
+	if err := sh.run(); err != nil {
+		r.log.Info("cli session broken", "session", s.id, "user", user, "err", err)
+		return 1
+	}
+	return 0
+}
+
+// streamLines reads lines from a pipe. ^D in the stream ends a load as it does on a terminal.
+type streamLines struct{ r *bufio.Reader }
+
+func (l *streamLines) next(prompt string) (string, bool, error) {
+	line, err := l.r.ReadString('\n')
+	if errors.Is(err, io.EOF) && line != "" {
+		err = nil
+	}
+	line, _, eot := strings.Cut(strings.TrimRight(line, "\r\n"), "\x04")
+	return line, eot, err
+}
+
+// terminalLines reads lines from a terminal.
+type terminalLines struct {
+	t   *term.Terminal
+	eot bool
+}
+
+// The keys that stand for ^C and ^D behind keyFilter: control characters that no terminal sends for a line.
+const (
+	keyAbort = 0x1e
+	keyEnd   = 0x1f
+)
+
+func newTerminalLines(ch io.ReadWriter) *terminalLines {
+	l := &terminalLines{t: term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{&keyFilter{r: ch}, ch}, "")}
+	l.t.AutoCompleteCallback = func(line string, pos int, key rune) (string, int, bool) {
+		switch key {
+		case keyEnd:
+			l.eot = true
+			return line, pos, true
+		case keyAbort:
+			return "", 0, true
+		}
+		return line, pos, false
+	}
+	return l
+}
+
+func (l *terminalLines) next(prompt string) (string, bool, error) {
+	l.eot = false
+	l.t.SetPrompt(prompt)
+	line, err := l.t.ReadLine()
+	if errors.Is(err, term.ErrPasteIndicator) {
+		err = nil
+	}
+	return line, l.eot, err
+}
+
+// keyFilter turns ^C and ^D into a key for the callback and Enter: x/term itself would end the input for good.
+type keyFilter struct {
+	r    io.Reader
+	rest []byte
+}
+
+func (k *keyFilter) Read(p []byte) (int, error) {
+	if len(k.rest) == 0 {
+		buf := make([]byte, 1024)
+		n, err := k.r.Read(buf)
+		if n == 0 {
+			return 0, err //nolint:wrapcheck // a reader passes its reader's errors on
+		}
+		for _, c := range buf[:n] {
+			switch c {
+			case 0x03:
+				k.rest = append(k.rest, keyAbort, '\r')
+			case 0x04:
+				k.rest = append(k.rest, keyEnd, '\r')
+			default:
+				k.rest = append(k.rest, c)
+			}
+		}
+	}
+	n := copy(p, k.rest)
+	k.rest = k.rest[n:]
+	return n, nil
+}
+
+// terminalSize passes the client's window on to the line editor, which may come later.
+type terminalSize struct {
+	mu         sync.Mutex
+	cols, rows int
+	t          *term.Terminal
+}
+
+func (z *terminalSize) set(cols, rows uint32) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.cols, z.rows = int(min(cols, 4096)), int(min(rows, 4096))
+	z.apply()
+}
+
+func (z *terminalSize) attach(t *term.Terminal) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.t = t
+	z.apply()
+}
+
+func (z *terminalSize) apply() {
+	if z.t != nil && z.cols > 0 && z.rows > 0 {
+		_ = z.t.SetSize(z.cols, z.rows) // it draws the line anew; a broken channel shows at the next read
+	}
+}

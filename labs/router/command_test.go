@@ -1,0 +1,114 @@
+package router
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestFind(t *testing.T) {
+	for _, tt := range []struct {
+		line string
+		want string // the command's last word and how many words are left, or the error
+	}{
+		{"show version", "version 0"},
+		{"sh ver", "version 0"},
+		{"show conf system services", "configuration 2"},
+		{"show system rollback 3", "rollback 1"},
+		{"show system rollback compare 3 1", "compare 2"},
+		{"show system", "syntax error, expecting <command>."},
+		{"show system u", "'u' is ambiguous."},
+		{"configure exclusive", "exclusive 0"},
+		{"conf ex", "exclusive 0"},
+		{"configure something", "configure 1"},
+		{"reboot", "unknown command."},
+		{"show nothing", "syntax error."},
+	} {
+		words := strings.Fields(tt.line)
+		c, n, err := find(operationalCommands(), words)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = c.word + " " + string(rune('0'+len(words)-n))
+		}
+		if got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.line, got, tt.want)
+		}
+	}
+}
+
+func TestTokens(t *testing.T) {
+	for line, want := range map[string][]string{
+		``:                                nil,
+		`  show   version `:               {"show", "version"},
+		`commit comment "T1 \"why\" | x"`: {"commit", "comment", `T1 "why" | x`},
+		`show|compare`:                    {"show", "|", "compare"},
+		`a"b"c`:                           {"a", "b", "c"},
+		`set x ""`:                        {"set", "x", ""},
+	} {
+		got, err := tokens(line)
+		if err != nil || !slices.Equal(texts(got), want) {
+			t.Errorf("tokens of %q: %q, %v, want %q", line, texts(got), err, want)
+		}
+	}
+	if _, err := tokens(`commit comment "open`); err == nil {
+		t.Error("an open quote must be an error")
+	}
+}
+
+func TestSplitCommands(t *testing.T) {
+	got := splitCommands(`configure; set system login message "a;b"; commit comment "c\";d"`)
+	want := []string{"configure", ` set system login message "a;b"`, ` commit comment "c\";d"`}
+	if !slices.Equal(got, want) {
+		t.Errorf("split into %q, want %q", got, want)
+	}
+}
+
+func FuzzTokens(f *testing.F) {
+	f.Add(`show configuration "a b" | match "x|y"`)
+	f.Add("\"\\")
+	f.Fuzz(func(t *testing.T, line string) {
+		list, err := tokens(line)
+		if err != nil && list != nil {
+			t.Fatal("both words and an error")
+		}
+		for i, w := range list {
+			if w.at < 0 || w.at >= len(line) || i > 0 && w.at <= list[i-1].at {
+				t.Fatalf("word %d of %q is at %d", i, line, w.at)
+			}
+		}
+	})
+}
+
+func TestFilters(t *testing.T) {
+	const text = "alpha\nbeta\ngamma\n"
+	for _, tt := range []struct {
+		name, arg, want string
+	}{
+		{"match", "^[AB]", "alpha\nbeta\n"},
+		{"except", "et", "alpha\ngamma\n"},
+		{"last", "1", "gamma\n"},
+		{"last", "9", text},
+		{"count", "", "Count: 3 lines\n"},
+		{"no-more", "", text},
+	} {
+		var args []string
+		if tt.arg != "" {
+			args = []string{tt.arg}
+		}
+		f, err := filter(tt.name, args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f(text); got != tt.want {
+			t.Errorf("| %s %s: %q, want %q", tt.name, tt.arg, got, tt.want)
+		}
+	}
+	if _, err := filter("match", []string{"("}); err == nil {
+		t.Error("a broken pattern must be an error")
+	}
+	if _, err := filter("last", []string{"0"}); err == nil {
+		t.Error("last 0 must be an error")
+	}
+}

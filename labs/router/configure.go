@@ -1,0 +1,322 @@
+package router
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"rhapsode/diffs/junos"
+)
+
+// configurationCommands is the grammar of configuration mode.
+func configurationCommands() []*command {
+	edits := func(word, help string) *command {
+		return &command{word: word, help: help, literal: true, run: func(sh *shell, inv invocation) error { return sh.edit(word, inv) }}
+	}
+	return []*command{
+		edits("activate", "Remove the inactive tag"),
+		edits("annotate", "Write a comment on a statement"),
+		{word: "commit", help: "Commit", run: (*shell).commit},
+		edits("deactivate", "Add the inactive tag"),
+		edits("delete", "Delete a statement"),
+		{word: "edit", help: "Go to a place", run: (*shell).goTo},
+		{word: "exit", help: "Go back, or leave", run: (*shell).back},
+		{word: "load", help: "Load text", sub: []*command{
+			loads("merge", junos.Merge), loads("override", junos.Override), loads("replace", junos.Replace), loads("set", junos.Set), loads("update", junos.Update),
+		}},
+		edits("protect", "Keep a statement from being changed"),
+		{word: "quit", help: "Go back, or leave", run: (*shell).back},
+		{word: "rollback", help: "Take a configuration of the history", run: (*shell).rollback},
+		{word: "run", help: "Run an operational command", literal: true, run: (*shell).runOperational},
+		edits("set", "Set a statement"),
+		{word: "show", help: "Show the candidate", run: (*shell).showCandidate, shows: true},
+		{word: "status", help: "Who is editing", run: (*shell).status},
+		{word: "top", help: "Go to the top, or run a command there", literal: true, run: (*shell).top},
+		edits("unprotect", "Allow changes again"),
+		{word: "up", help: "Go up", run: (*shell).up},
+	}
+}
+
+func loads(word string, mode junos.Mode) *command {
+	return &command{word: word, sub: []*command{{word: "terminal", help: "Text up to ^D", run: func(sh *shell, inv invocation) error {
+		return sh.loadTerminal(inv, mode)
+	}}}}
+}
+
+func (sh *shell) configure(inv invocation) error {
+	if err := noArguments(inv); err != nil {
+		return err
+	}
+	sh.config, sh.path = true, nil
+	sh.printf("Entering configuration mode\n")
+	if v := sh.r.db.view(); v.edited != nil {
+		sh.printf("The configuration has been changed but not committed\n")
+	}
+	return nil
+}
+
+func (sh *shell) configureExclusive(inv invocation) error {
+	if err := noArguments(inv); err != nil {
+		return err
+	}
+	if err := sh.r.db.lock(sh.s); err != nil {
+		return err
+	}
+	sh.config, sh.path = true, nil
+	sh.printf("warning: uncommitted changes will be discarded on exit\nEntering configuration mode\n")
+	return nil
+}
+
+func (sh *shell) configurePrivate(invocation) error {
+	return faultf("the lab router has no private configuration database, only the shared one")
+}
+
+// leave ends configuration mode. With uncommitted edits a person is asked; a script is told.
+func (sh *shell) leave() error {
+	v := sh.r.db.view()
+	if v.edited != nil {
+		question := "The configuration has been changed but not committed\n"
+		if v.holder != nil && v.holder.id == sh.s.id {
+			question = "The configuration has been changed but not committed\nwarning: Auto-discarding uncommitted changes\n"
+		}
+		sh.printf("%s", question)
+		if sh.pty {
+			answer, _, err := sh.in.next("Exit with uncommitted changes? [yes,no] (yes) ")
+			if err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
+			if answer = strings.TrimSpace(answer); answer != "" && strings.HasPrefix("no", answer) {
+				return nil
+			}
+		}
+	}
+	if sh.r.db.holds(sh.s) {
+		if err := sh.r.db.unlock(sh.s); err != nil {
+			return err
+		}
+	}
+	sh.config, sh.path = false, nil
+	sh.printf("Exiting configuration mode\n")
+	return nil
+}
+
+// back is exit: to the top first, from the top out of configuration mode.
+func (sh *shell) back(inv invocation) error {
+	switch {
+	case len(inv.args) == 1 && strings.HasPrefix("configuration-mode", inv.args[0]):
+		return sh.leave()
+	case len(inv.args) > 0:
+		return noArguments(inv)
+	case len(sh.path) > 0:
+		sh.path = nil
+		return nil
+	}
+	return sh.leave()
+}
+
+func (sh *shell) goTo(inv invocation) error {
+	if len(inv.args) == 0 {
+		return &usageError{1, "missing argument."}
+	}
+	sh.path = slices.Concat(sh.path, inv.args)
+	return nil
+}
+
+// up leaves N statements; a statement with its key, such as `unit 0`, is one.
+func (sh *shell) up(inv invocation) error {
+	n := 1
+	if len(inv.args) > 0 {
+		var err error
+		if n, err = strconv.Atoi(inv.args[0]); err != nil || n < 1 || len(inv.args) > 1 {
+			return &usageError{1, "syntax error."}
+		}
+	}
+	for range n {
+		sh.path = sh.path[:sh.parentLength()]
+	}
+	return nil
+}
+
+func (sh *shell) top(inv invocation) error {
+	here := sh.path
+	sh.path = nil
+	if inv.rest == "" {
+		return nil
+	}
+	words, err := tokens(inv.rest)
+	if err == nil {
+		err = sh.dispatch(sh.r.configuration, inv.rest, words)
+	}
+	if words[0].text != "edit" {
+		sh.path = here
+	}
+	return err
+}
+
+func (sh *shell) runOperational(inv invocation) error {
+	words, err := tokens(inv.rest)
+	if err != nil {
+		return err
+	}
+	return sh.dispatch(sh.r.operational, inv.rest, words)
+}
+
+// edit hands a set, delete, deactivate … line to the configuration language, with the place in front. A mistake is
+// shown under the word that it is in.
+func (sh *shell) edit(word string, inv invocation) error {
+	if inv.rest == "" {
+		return &usageError{1, "missing argument."}
+	}
+	line := word
+	for _, p := range sh.path {
+		line += " " + junos.Quote(p)
+	}
+	line += " "
+	warnings, err := sh.r.db.load(sh.s, "", []byte(line+inv.rest+"\n"), junos.Set)
+	for _, w := range warnings {
+		sh.printf("warning: %s\n", w.Message)
+	}
+	if f, ok := errors.AsType[faults](err); ok && f[0].Pos.Col > 0 {
+		bad := 1 // the word after the verb, when it is the place that is wrong
+		if at := int(f[0].Pos.Col) - 1 - len(line); at > 0 {
+			before, tokenErr := tokens(inv.rest[:min(at, len(inv.rest))])
+			if tokenErr == nil {
+				bad += len(before)
+			}
+		}
+		return &usageError{bad, f[0].Message + "."}
+	}
+	return err
+}
+
+func (sh *shell) loadTerminal(inv invocation, mode junos.Mode) error {
+	relative := len(inv.args) == 1 && inv.args[0] == "relative"
+	if len(inv.args) > 0 && !relative {
+		return noArguments(inv)
+	}
+	if relative {
+		return faultf("load terminal relative is not supported: go to the top and load the whole path")
+	}
+	if sh.in == nil {
+		return faultf("no terminal to load from")
+	}
+	if sh.pty {
+		sh.printf("[Type ^D at a new line to end input]\n")
+	}
+	var text strings.Builder
+	for {
+		line, eot, err := sh.in.next("")
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		text.WriteString(line + "\n")
+		if eot || err != nil {
+			break
+		}
+	}
+	warnings, err := sh.r.db.load(sh.s, "terminal", []byte(text.String()), mode)
+	for _, f := range append(warnings, faultsOf(err)...) {
+		if f.Pos.Line > 0 {
+			sh.printf("terminal:%d:(%d) %s\n", f.Pos.Line, f.Pos.Col, f.Message)
+		}
+		if f.Path != "" || f.Pos.Line == 0 {
+			sh.printf("%s", faults{f}.text())
+		}
+	}
+	if err != nil {
+		return faultf("load failed, nothing was changed")
+	}
+	sh.printf("load complete\n")
+	return nil
+}
+
+// commit reads `commit [check] [confirmed [N]] [comment TEXT] [and-quit] [synchronize]` in any order.
+func (sh *shell) commit(inv invocation) error {
+	var o commitOptions
+	quit := false
+	for i := 0; i < len(inv.args); i++ {
+		switch word := inv.args[i]; word {
+		case "check":
+			o.Check = true
+		case "and-quit":
+			quit = true
+		case "synchronize", "full":
+		case "confirmed":
+			minutes := defaultConfirmMinutes
+			if i+1 < len(inv.args) {
+				if n, err := strconv.Atoi(inv.args[i+1]); err == nil {
+					minutes, i = n, i+1
+				}
+			}
+			if minutes < 1 || minutes > 65535 {
+				return faultf("Value %d is not within range (1..65535)", minutes)
+			}
+			sh.r.db.confirmMinutes(&o, minutes)
+		case "comment":
+			if i++; i >= len(inv.args) {
+				return &usageError{i + 1, "missing argument."}
+			}
+			o.Log = inv.args[i]
+		default:
+			return &usageError{i + 1, "syntax error."}
+		}
+	}
+	if err := sh.r.db.commit(sh.s, o); err != nil {
+		return err
+	}
+	switch {
+	case o.Check:
+		sh.printf("configuration check succeeds\n")
+	case o.Confirm > 0:
+		sh.printf("commit confirmed will be automatically rolled back in %d minutes unless confirmed\ncommit complete\n", o.Minutes)
+	default:
+		sh.printf("commit complete\n")
+	}
+	if quit {
+		return sh.leave()
+	}
+	return nil
+}
+
+func (sh *shell) rollback(inv invocation) error {
+	n := 0
+	if len(inv.args) > 0 {
+		var err error
+		if n, err = strconv.Atoi(inv.args[0]); err != nil || len(inv.args) > 1 {
+			return &usageError{1, "syntax error."}
+		}
+	}
+	if err := sh.r.db.rollback(sh.s, n); err != nil {
+		return err
+	}
+	sh.printf("load complete\n")
+	return nil
+}
+
+func (sh *shell) showCandidate(inv invocation) error {
+	v := sh.r.db.view()
+	header := ""
+	path := slices.Concat(sh.path, inv.args)
+	if len(path) == 0 && !inv.set && inv.compare == nil {
+		header = headerOf(v, false)
+	}
+	return sh.showTree(v.candidate, path, inv, header)
+}
+
+func (sh *shell) status(inv invocation) error {
+	if err := noArguments(inv); err != nil {
+		return err
+	}
+	v := sh.r.db.view()
+	switch {
+	case v.holder != nil:
+		sh.printf("%s\n", lockMessage(v.holder))
+	case v.edited != nil:
+		sh.printf("%s\n", modifiedMessage(v.edited))
+	default:
+		sh.printf("no uncommitted changes\n")
+	}
+	return nil
+}

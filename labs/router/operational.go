@@ -1,0 +1,213 @@
+package router
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"rhapsode/diffs"
+	"rhapsode/diffs/junos"
+)
+
+// What the lab router says it is.
+const (
+	modelName   = "labrouter"
+	releaseName = "23.4R1"
+)
+
+// operationalCommands is the grammar of operational mode.
+func operationalCommands() []*command {
+	return []*command{
+		{word: "configure", help: "Manipulate the configuration", run: (*shell).configure, interactive: true, sub: []*command{
+			{word: "exclusive", help: "Keep others from changing it", run: (*shell).configureExclusive, interactive: true},
+			{word: "private", help: "Work on a copy", run: (*shell).configurePrivate, interactive: true},
+		}},
+		{word: "exit", help: "Leave", run: (*shell).exit, interactive: true},
+		{word: "quit", help: "Leave", run: (*shell).exit, interactive: true},
+		{word: "set", help: "Set CLI properties", sub: []*command{{word: "cli", sub: []*command{
+			{word: "screen-length", run: (*shell).setCLI, interactive: true},
+			{word: "screen-width", run: (*shell).setCLI, interactive: true},
+			{word: "complete-on-space", run: (*shell).setCLI, interactive: true},
+			{word: "timestamp", run: (*shell).setCLI, interactive: true},
+		}}}},
+		{word: "show", help: "Show the router", sub: []*command{
+			{word: "configuration", help: "The active configuration", run: (*shell).showActive, shows: true},
+			{word: "system", help: "The system", sub: []*command{
+				{word: "commit", help: "The commit history", run: (*shell).showCommits},
+				{word: "information", help: "Model and release", run: (*shell).showInformation},
+				{word: "rollback", help: "An earlier configuration", run: (*shell).showRollback, sub: []*command{
+					{word: "compare", help: "What changed between two", run: (*shell).showRollbackCompare},
+				}},
+				{word: "uptime", help: "Time and last commit", run: (*shell).showUptime},
+				{word: "users", help: "Who is logged in", run: (*shell).showUsers},
+			}},
+			{word: "version", help: "Host name and release", run: (*shell).showVersion},
+		}},
+	}
+}
+
+func noArguments(inv invocation) error {
+	if len(inv.args) > 0 {
+		return faultf("syntax error: %s", strings.Join(inv.args, " "))
+	}
+	return nil
+}
+
+func (sh *shell) exit(inv invocation) error {
+	if err := noArguments(inv); err != nil {
+		return err
+	}
+	return errLeave
+}
+
+// setCLI takes the properties that scripts set. Output is never paged or cut here, so there is nothing to do.
+func (sh *shell) setCLI(inv invocation) error {
+	if len(inv.args) != 1 {
+		return faultf("syntax error, expecting one value")
+	}
+	if _, err := strconv.Atoi(inv.args[0]); err == nil {
+		sh.printf("Screen property set to %s\n", inv.args[0])
+	}
+	return nil
+}
+
+func (sh *shell) showVersion(inv invocation) error {
+	if err := noArguments(inv); err != nil {
+		return err
+	}
+	sh.printf("Hostname: %s\nModel: %s\nJunos: %s\n", sh.r.hostname(), modelName, releaseName)
+	return nil
+}
+
+func (sh *shell) showInformation(inv invocation) error {
+	if err := noArguments(inv); err != nil {
+		return err
+	}
+	sh.printf("Model: %s\nFamily: junos\nJunos: %s\nHostname: %s\n", modelName, releaseName, sh.r.hostname())
+	return nil
+}
+
+func (sh *shell) showUptime(inv invocation) error {
+	if err := noArguments(inv); err != nil {
+		return err
+	}
+	now := time.Now()
+	commit := sh.r.db.view().commit
+	sh.printf("Current time: %s\nSystem booted: %s\nLast configured: %s by %s\n",
+		now.UTC().Format(stamp), ago(now, sh.r.booted), ago(now, commit.Time), commit.User)
+	return nil
+}
+
+func ago(now, then time.Time) string {
+	d := max(0, now.Sub(then).Truncate(time.Second))
+	return fmt.Sprintf("%s (%02d:%02d:%02d ago)", then.UTC().Format(stamp), int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
+}
+
+func (sh *shell) showUsers(inv invocation) error {
+	if err := noArguments(inv); err != nil {
+		return err
+	}
+	sh.printf("USER     CLIENT   TTY  PID    LOGIN@\n")
+	for _, u := range sh.r.db.view().users {
+		tty := u.tty
+		if tty == "" {
+			tty = "-"
+		}
+		sh.printf("%-8s %-8s %-4s %-6d %s\n", u.user, u.client, tty, u.id, u.since.UTC().Format(stamp))
+	}
+	return nil
+}
+
+func (sh *shell) showCommits(inv invocation) error {
+	if err := noArguments(inv); err != nil {
+		return err
+	}
+	for _, e := range sh.r.db.history() {
+		line := fmt.Sprintf("%-3d %s by %s via %s", e.Number, e.Time.UTC().Format(stamp), e.User, e.Client)
+		if e.Comment != "" {
+			line += " " + e.Comment
+		}
+		sh.printf("%s\n", line)
+		if e.Log != "" {
+			sh.printf("    %s\n", oneLine(e.Log))
+		}
+	}
+	return nil
+}
+
+func (sh *shell) showRollback(inv invocation) error {
+	if len(inv.args) != 1 {
+		return faultf("syntax error, expecting <number>")
+	}
+	tree, err := sh.configurationNumber(inv.args[0])
+	if err != nil {
+		return err
+	}
+	sh.printf("%s", tree.Text())
+	return nil
+}
+
+func (sh *shell) showRollbackCompare(inv invocation) error {
+	if len(inv.args) != 2 {
+		return faultf("syntax error, expecting two numbers")
+	}
+	before, err := sh.configurationNumber(inv.args[0])
+	if err != nil {
+		return err
+	}
+	after, err := sh.configurationNumber(inv.args[1])
+	if err != nil {
+		return err
+	}
+	sh.printf("%s", diffs.Compare(before, after))
+	return nil
+}
+
+func (sh *shell) configurationNumber(word string) (*junos.Tree, error) {
+	n, err := strconv.Atoi(word)
+	if err != nil {
+		return nil, faultf("invalid numeric value: '%s'", word)
+	}
+	return sh.r.db.at(n)
+}
+
+// showActive is `show configuration`: the committed configuration, or a part of it.
+func (sh *shell) showActive(inv invocation) error {
+	v := sh.r.db.view()
+	header := ""
+	if len(inv.args) == 0 && !inv.set && inv.compare == nil {
+		header = headerOf(v, true)
+	}
+	return sh.showTree(v.active, inv.args, inv, header)
+}
+
+// showTree prints the part of a configuration at a path: as text, as set lines, or compared with the history.
+func (sh *shell) showTree(tree *junos.Tree, path []string, inv invocation, header string) error {
+	if inv.compare != nil {
+		before, err := sh.r.db.at(*inv.compare)
+		if err != nil {
+			return err
+		}
+		sh.printf("%s", compareBelow(before, tree, path))
+		return nil
+	}
+	part := tree
+	if len(path) > 0 {
+		node := tree.Lookup(path...)
+		if node == nil {
+			return nil // nothing configured there: nothing to show, as on a device
+		}
+		if !inv.set {
+			sh.printf("%s", innerText(tree, node))
+			return nil
+		}
+		part = onlyBelow(tree, node)
+	}
+	if inv.set {
+		sh.printf("%s", part.Set())
+		return nil
+	}
+	sh.printf("%s%s", header, part.Text())
+	return nil
+}

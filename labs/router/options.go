@@ -1,0 +1,146 @@
+package router
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"rhapsode/diffs/junos"
+)
+
+// DefaultConfirmUnit is what one minute of a confirm window lasts when Options do not say.
+const DefaultConfirmUnit = time.Minute
+
+// Options is what a router is made of. Hostname and User are needed, and one way to log in: Password or
+// AuthorizedKeys.
+type Options struct {
+	// Hostname stands in prompts and facts while the configuration has no `system host-name`.
+	Hostname string
+	// User is the one account. It may do everything.
+	User string
+	// Password of User; empty: only keys.
+	Password string
+	// AuthorizedKeys of User.
+	AuthorizedKeys []ssh.PublicKey
+	// Config is the configuration of a router whose state directory holds none; empty: an empty one.
+	Config string
+	// ConfigName names Config in errors.
+	ConfigName string
+	// StateDir keeps the commits and the host key; empty: they end with the router.
+	StateDir string
+	// ConfirmUnit is what one minute of a confirm window lasts; 0 is DefaultConfirmUnit. Tests make it short.
+	ConfirmUnit time.Duration
+	// Base11 offers NETCONF base:1.1 (chunked framing), as a device does only when it is configured so.
+	Base11 bool
+	// Log receives what the router does; nil discards it. Secrets are never logged.
+	Log *slog.Logger
+}
+
+// Router is a lab router: New opens it, Serve answers on a listener, Close ends it.
+type Router struct {
+	opts          Options
+	log           *slog.Logger
+	db            *database
+	hostKey       ssh.Signer
+	ssh           *ssh.ServerConfig
+	booted        time.Time
+	operational   []*command
+	configuration []*command
+	conns         connections
+}
+
+// New opens a router's state and makes it ready to serve. Errors of the configuration are an junos.ErrorList inside.
+func New(o Options) (*Router, error) {
+	switch {
+	case o.Hostname == "":
+		return nil, errors.New("open router: a host name is needed")
+	case o.User == "":
+		return nil, fmt.Errorf("open router %s: a user is needed", o.Hostname)
+	case o.Password == "" && len(o.AuthorizedKeys) == 0:
+		return nil, fmt.Errorf("open router %s: a password or an authorized key is needed", o.Hostname)
+	case o.ConfirmUnit < 0:
+		return nil, fmt.Errorf("open router %s: confirm unit %s is negative", o.Hostname, o.ConfirmUnit)
+	}
+	if o.ConfirmUnit == 0 {
+		o.ConfirmUnit = DefaultConfirmUnit
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	log := o.Log.With("device", o.Hostname)
+	initial, err := junos.Parse(o.ConfigName, []byte(o.Config), nil)
+	if err != nil {
+		return nil, fmt.Errorf("open router %s: parse configuration: %w", o.Hostname, err)
+	}
+	db, err := openDatabase(o.StateDir, initial, o.ConfirmUnit, log)
+	if err != nil {
+		return nil, fmt.Errorf("open router %s: %w", o.Hostname, err)
+	}
+	key, err := hostKey(o.StateDir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open router %s: %w", o.Hostname, err), db.close())
+	}
+	r := &Router{
+		opts: o, log: log, db: db, hostKey: key, booted: time.Now(),
+		operational: operationalCommands(), configuration: configurationCommands(),
+	}
+	r.ssh = r.serverConfig()
+	return r, nil
+}
+
+// HostKey is the router's SSH key, for a known_hosts file.
+func (r *Router) HostKey() ssh.PublicKey { return r.hostKey.PublicKey() }
+
+// Close ends all sessions and listeners and gives the state directory back. An open confirm window goes on counting:
+// the next router on the directory rolls back when it has run out.
+func (r *Router) Close() error {
+	r.conns.closeAll()
+	return r.db.close()
+}
+
+// hostname is the configured one, else that of the options.
+func (r *Router) hostname() string {
+	if n := r.db.view().active.Lookup("system", "host-name"); n != nil && len(n.Values) == 1 && !n.Inactive {
+		return n.Values[0]
+	}
+	return r.opts.Hostname
+}
+
+// Listen opens a TCP listener for Serve.
+func Listen(address string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return ln, nil
+}
+
+// ReadAuthorizedKeys reads a file in OpenSSH's authorized_keys form.
+func ReadAuthorizedKeys(path string) ([]ssh.PublicKey, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read authorized keys: %w", err)
+	}
+	var keys []ssh.PublicKey
+	for rest := data; len(bytes.TrimSpace(rest)) > 0; {
+		var key ssh.PublicKey
+		key, _, _, rest, err = ssh.ParseAuthorizedKey(rest)
+		if err != nil {
+			if len(keys) > 0 {
+				break // only comments are left
+			}
+			return nil, fmt.Errorf("read authorized keys %s: %w", path, err)
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("read authorized keys %s: no key in it", path)
+	}
+	return keys, nil
+}

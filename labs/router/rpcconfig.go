@@ -1,0 +1,301 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"rhapsode/diffs"
+	"rhapsode/diffs/junos"
+)
+
+const ok = "<ok/>\n"
+
+// operation answers one request of a session; what it returns beside an error is sent before the <rpc-error>s.
+type operation func(n *netconf, op *element) (string, error)
+
+// operations is every operation that the router serves, by the local name of its element.
+var operations = map[string]operation{
+	"close-configuration":          (*netconf).closeConfiguration,
+	"close-session":                (*netconf).closeSession,
+	"command":                      (*netconf).command,
+	"commit":                       (*netconf).commitRFC,
+	"commit-configuration":         (*netconf).commitConfiguration,
+	"discard-changes":              (*netconf).discardChanges,
+	"edit-config":                  (*netconf).editConfig,
+	"get":                          (*netconf).get,
+	"get-commit-information":       (*netconf).commitInformation,
+	"get-config":                   (*netconf).getConfig,
+	"get-configuration":            (*netconf).getConfiguration,
+	"get-rollback-information":     (*netconf).rollbackInformation,
+	"get-software-information":     (*netconf).softwareInformation,
+	"get-system-information":       (*netconf).systemInformation,
+	"get-system-users-information": (*netconf).systemUsers,
+	"kill-session":                 (*netconf).killSession,
+	"load-configuration":           (*netconf).loadConfiguration,
+	"lock":                         (*netconf).lockTarget,
+	"lock-configuration":           (*netconf).lockConfiguration,
+	"open-configuration":           (*netconf).openConfiguration,
+	"unlock":                       (*netconf).unlockTarget,
+	"unlock-configuration":         (*netconf).unlockConfiguration,
+	"validate":                     (*netconf).validate,
+}
+
+func (n *netconf) lockConfiguration(*element) (string, error) {
+	if err := n.r.db.lock(n.s); err != nil {
+		return "", err
+	}
+	return ok, nil
+}
+
+func (n *netconf) unlockConfiguration(*element) (string, error) {
+	if err := n.r.db.unlock(n.s); err != nil {
+		return "", err
+	}
+	return ok, nil
+}
+
+// lockTarget is the RFC's own form; only the candidate can be locked, as on a device.
+func (n *netconf) lockTarget(op *element) (string, error) {
+	if !op.child("target").has("candidate") {
+		return "", faults{{Tag: "operation-not-supported", Bad: "target", Message: "only the candidate configuration can be locked"}}
+	}
+	return n.lockConfiguration(op)
+}
+
+func (n *netconf) unlockTarget(op *element) (string, error) {
+	if !op.child("target").has("candidate") {
+		return "", faults{{Tag: "operation-not-supported", Bad: "target", Message: "only the candidate configuration can be unlocked"}}
+	}
+	return n.unlockConfiguration(op)
+}
+
+func (n *netconf) openConfiguration(op *element) (string, error) {
+	for _, mode := range op.children {
+		if mode.name == "exclusive" {
+			return n.lockConfiguration(op)
+		}
+		return "", faults{{Tag: "operation-not-supported", Bad: mode.name, Message: "the lab router has no " + mode.name + " configuration database, only the shared one"}}
+	}
+	return ok, nil
+}
+
+func (n *netconf) closeConfiguration(*element) (string, error) {
+	if n.r.db.holds(n.s) {
+		return n.unlockConfiguration(nil)
+	}
+	return ok, nil
+}
+
+// loadConfiguration takes text, set lines or XML, or a configuration of the history. Its answer always says in a
+// <load-configuration-results> how it went; an error stands inside it, where a client has to look for it.
+func (n *netconf) loadConfiguration(op *element) (string, error) {
+	warnings, err := n.load(op)
+	body := "<load-configuration-results>\n" + warnings.xml()
+	if err == nil {
+		return body + ok + "</load-configuration-results>\n", nil
+	}
+	found := faultsOf(err)
+	count := 0
+	for _, f := range found {
+		if !f.Warning {
+			count++
+		}
+	}
+	return body + found.xml() + fmt.Sprintf("<load-error-count>%d</load-error-count>\n</load-configuration-results>\n", count), nil
+}
+
+func (n *netconf) load(op *element) (faults, error) {
+	if v := op.attr("rollback"); v != "" {
+		number, err := strconv.Atoi(v)
+		if err != nil {
+			return nil, faults{{Tag: "invalid-value", Bad: "rollback", Message: "invalid numeric value: '" + v + "'"}}
+		}
+		return nil, n.r.db.rollback(n.s, number)
+	}
+	mode := junos.Merge
+	action := op.attr("action")
+	if action != "" {
+		if err := mode.UnmarshalText([]byte(action)); err != nil {
+			return nil, faults{{Tag: "invalid-value", Bad: "action", Message: "load action '" + action + "' is not supported"}}
+		}
+	}
+	switch {
+	case op.has("configuration-set"):
+		return n.r.db.load(n.s, "", []byte(op.child("configuration-set").text), junos.Set)
+	case op.has("configuration-text"):
+		return n.r.db.load(n.s, "", []byte(op.child("configuration-text").text), mode)
+	case op.has("configuration"):
+		text, err := textOfXML(op.child("configuration"), junos.Builtin())
+		if err != nil {
+			return nil, err
+		}
+		if mode == junos.Merge {
+			mode = junos.Replace // operation and replace attributes have become tags
+		}
+		return n.r.db.load(n.s, "", []byte(text), mode)
+	}
+	return nil, faults{{Tag: "missing-element", Bad: "load-configuration", Message: "no configuration-text, configuration-set or configuration to load"}}
+}
+
+// editConfig is the RFC's load; test-option and error-option are accepted, since a load here is all or nothing anyway.
+func (n *netconf) editConfig(op *element) (string, error) {
+	if !op.child("target").has("candidate") {
+		return "", faults{{Tag: "operation-not-supported", Bad: "target", Message: "only the candidate configuration can be edited"}}
+	}
+	mode := junos.Replace
+	if op.value("default-operation") == "replace" {
+		mode = junos.Override
+	}
+	config := op.child("config")
+	var warnings faults
+	var err error
+	switch {
+	case config.has("configuration"):
+		var text string
+		if text, err = textOfXML(config.child("configuration"), junos.Builtin()); err == nil {
+			warnings, err = n.r.db.load(n.s, "", []byte(text), mode)
+		}
+	case op.has("config-text"):
+		warnings, err = n.r.db.load(n.s, "", []byte(op.child("config-text").value("configuration-text")), mode)
+	default:
+		err = faults{{Tag: "missing-element", Bad: "config", Message: "no configuration to load"}}
+	}
+	if err != nil {
+		return "", err
+	}
+	return warnings.xml() + ok, nil
+}
+
+func (n *netconf) commitConfiguration(op *element) (string, error) {
+	o := commitOptions{Log: strings.TrimSpace(op.value("log")), Check: op.has("check")}
+	if op.has("confirmed") {
+		minutes := defaultConfirmMinutes
+		if v := op.value("confirm-timeout"); v != "" {
+			var err error
+			if minutes, err = strconv.Atoi(v); err != nil || minutes < 1 || minutes > 65535 {
+				return "", faults{{Tag: "invalid-value", Bad: "confirm-timeout", Message: "Value " + v + " is not within range (1..65535)"}}
+			}
+		}
+		n.r.db.confirmMinutes(&o, minutes)
+	}
+	if op.has("at-time") {
+		return "", faults{{Tag: "operation-not-supported", Bad: "at-time", Message: "the lab router commits at once only"}}
+	}
+	return n.commit(o)
+}
+
+// commitRFC is the RFC's own commit, whose confirm-timeout counts seconds.
+func (n *netconf) commitRFC(op *element) (string, error) {
+	var o commitOptions
+	if op.has("confirmed") {
+		seconds := defaultConfirmMinutes * 60
+		if v := op.value("confirm-timeout"); v != "" {
+			var err error
+			if seconds, err = strconv.Atoi(v); err != nil || seconds < 1 || seconds > 65535*60 {
+				return "", faults{{Tag: "invalid-value", Bad: "confirm-timeout", Message: "invalid value '" + v + "' in ip address: 'confirm-timeout'"}}
+			}
+		}
+		n.r.db.confirmSeconds(&o, seconds)
+	}
+	return n.commit(o)
+}
+
+func (n *netconf) validate(*element) (string, error) { return n.commit(commitOptions{Check: true}) }
+
+// commit answers <ok/>, or what the check found inside <commit-results>, as a device in its default mode does.
+func (n *netconf) commit(o commitOptions) (string, error) {
+	err := n.r.db.commit(n.s, o)
+	switch {
+	case err == nil:
+		return ok, nil
+	case !errors.Is(err, errCheck):
+		return "", err
+	}
+	return "<commit-results>\n" + faultsOf(err).xml() + "</commit-results>\n", nil
+}
+
+func (n *netconf) discardChanges(*element) (string, error) {
+	if err := n.r.db.rollback(n.s, 0); err != nil {
+		return "", err
+	}
+	return ok, nil
+}
+
+// getConfiguration sends the candidate or the committed configuration, the whole or what a filter names, in one of
+// three forms; or the difference to a configuration of the history.
+func (n *netconf) getConfiguration(op *element) (string, error) {
+	v := n.r.db.view()
+	committed := op.attr("database") == "committed"
+	tree := v.candidate
+	if committed {
+		tree = v.active
+	}
+	switch op.attr("compare") {
+	case "":
+	case "rollback":
+		return n.compare(op, tree)
+	default:
+		return "", faults{{Tag: "invalid-value", Bad: "compare", Message: "only compare=\"rollback\" is supported"}}
+	}
+	if filter := op.child("configuration"); filter != nil {
+		tree = filterTree(tree, filter)
+	}
+	switch format := op.attr("format"); format {
+	case "text":
+		return "<configuration-text xmlns=\"" + configNS + "\">\n" + escapeXML(headerOf(v, committed)+tree.Text()) + "</configuration-text>\n", nil
+	case "set":
+		return "<configuration-set>\n" + escapeXML(tree.Set()) + "</configuration-set>\n", nil
+	case "", "xml":
+		return configurationXML(tree, v, committed), nil
+	default:
+		return "", faults{{Tag: "invalid-value", Bad: "format", Message: "format '" + format + "' is not supported"}}
+	}
+}
+
+// compare is `show | compare rollback N`. The text begins with a line feed, and is one when nothing differs.
+func (n *netconf) compare(op *element, tree *junos.Tree) (string, error) {
+	number := 0
+	if v := op.attr("rollback"); v != "" {
+		var err error
+		if number, err = strconv.Atoi(v); err != nil {
+			return "", faults{{Tag: "invalid-value", Bad: "rollback", Message: "invalid numeric value: '" + v + "'"}}
+		}
+	}
+	before, err := n.r.db.at(number)
+	if err != nil {
+		return "", err
+	}
+	return "<configuration-information>\n<configuration-output>\n" + escapeXML(diffs.Compare(before, tree).String()) +
+		"</configuration-output>\n</configuration-information>\n", nil
+}
+
+// getConfig is the RFC's own form: XML, from the running or the candidate configuration.
+func (n *netconf) getConfig(op *element) (string, error) {
+	v := n.r.db.view()
+	source := op.child("source")
+	committed := source.has("running")
+	tree := v.candidate
+	switch {
+	case committed:
+		tree = v.active
+	case !source.has("candidate"):
+		return "", faults{{Tag: "missing-element", Bad: "source", Message: "source is the running or the candidate configuration"}}
+	}
+	if filter := op.child("filter").child("configuration"); filter != nil {
+		tree = filterTree(tree, filter)
+	}
+	return "<data>\n" + configurationXML(tree, v, committed) + "</data>\n", nil
+}
+
+// get is the RFC's read of configuration and state; the lab router has no state to filter, so it sends the
+// configuration.
+func (n *netconf) get(op *element) (string, error) {
+	v := n.r.db.view()
+	tree := v.active
+	if filter := op.child("filter").child("configuration"); filter != nil {
+		tree = filterTree(tree, filter)
+	}
+	return "<data>\n" + configurationXML(tree, v, true) + "</data>\n", nil
+}
