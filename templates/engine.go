@@ -1,0 +1,226 @@
+package templates
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"text/template"
+	"text/template/parse"
+)
+
+//go:embed junos/*.tmpl
+var embedded embed.FS
+
+// shipped gives the engine of the embedded templates, parsed once.
+var shipped = sync.OnceValues(func() (*engine, error) { return newEngine(embedded) })
+
+// engine is a set of parsed templates. It is read-only and safe for concurrent use.
+type engine struct {
+	files  []string
+	root   *template.Template
+	places []place // by the number in a mark
+}
+
+// newEngine parses every junos/*.tmpl of a file system.
+func newEngine(fsys fs.FS) (*engine, error) {
+	files, err := sources(fsys)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{files: files, root: template.New("").Option("missingkey=error").Funcs(functions(nil))}
+	for _, f := range files {
+		text, err := fs.ReadFile(fsys, f)
+		if err != nil {
+			return nil, fmt.Errorf("read template: %w", err)
+		}
+		if _, err := e.root.New(f).Parse(string(text)); err != nil {
+			return nil, clean(err)
+		}
+	}
+	for _, t := range e.root.Templates() {
+		if t.Tree != nil {
+			e.mark(t.Tree, t.Tree.Root)
+		}
+	}
+	return e, nil
+}
+
+func (e *engine) execute(name string, p *page) (string, error) {
+	t, err := e.root.Clone()
+	if err != nil {
+		return "", fmt.Errorf("copy templates: %w", err)
+	}
+	var b strings.Builder
+	if err := t.Funcs(functions(p.library)).ExecuteTemplate(&b, name, p); err != nil {
+		return "", clean(err)
+	}
+	return b.String(), nil
+}
+
+// A mark stands in the rendered text at the start of a piece of template text and after each of its line breaks. It
+// tells from which line of which template the text came, and is taken out again by strip.
+const (
+	markStart = '\x01'
+	markEnd   = '\x02'
+)
+
+// mark puts marks into the text of a template.
+func (e *engine) mark(t *parse.Tree, n parse.Node) {
+	switch n := n.(type) {
+	case *parse.ListNode:
+		if n == nil {
+			return
+		}
+		for _, c := range n.Nodes {
+			e.mark(t, c)
+		}
+	case *parse.IfNode:
+		e.mark(t, n.List)
+		e.mark(t, n.ElseList)
+	case *parse.RangeNode:
+		e.mark(t, n.List)
+		e.mark(t, n.ElseList)
+	case *parse.WithNode:
+		e.mark(t, n.List)
+		e.mark(t, n.ElseList)
+	case *parse.TextNode:
+		at := lineOf(t, n)
+		lines := strings.SplitAfter(string(n.Text), "\n")
+		var b strings.Builder
+		for i, l := range lines {
+			fmt.Fprintf(&b, "%c%d%c%s", markStart, len(e.places), markEnd, l)
+			e.places = append(e.places, place{file: t.ParseName, line: at + i})
+		}
+		n.Text = []byte(b.String())
+	}
+}
+
+// lineOf gives the line on which a node begins.
+func lineOf(t *parse.Tree, n parse.Node) int {
+	location, _ := t.ErrorContext(n) // FILE:LINE:COLUMN
+	parts := strings.Split(location, ":")
+	if len(parts) < 3 {
+		return 0
+	}
+	line, err := strconv.Atoi(parts[len(parts)-2])
+	if err != nil {
+		return 0
+	}
+	return line
+}
+
+var markPattern = regexp.MustCompile(fmt.Sprintf("%c([0-9]+)%c", markStart, markEnd))
+
+// strip takes the marks out of a rendered text. origin[i] is where line i+1 came from: the last mark before the line's
+// first word, or for lines that an action wrote, where the action stands.
+func strip(raw string, places []place) (text string, origin []place) {
+	lines := strings.Split(raw, "\n")
+	at := place{}
+	for i, l := range lines {
+		origin = append(origin, at)
+		begun, end := false, 0
+		for _, m := range markPattern.FindAllStringSubmatchIndex(l, -1) {
+			n, err := strconv.Atoi(l[m[2]:m[3]])
+			if err != nil || n >= len(places) {
+				continue // not ours: a value that looks like a mark
+			}
+			begun = begun || strings.TrimSpace(l[end:m[0]]) != ""
+			at, end = places[n], m[1]
+			if !begun {
+				origin[i] = at
+			}
+		}
+		lines[i] = markPattern.ReplaceAllString(l, "")
+	}
+	return strings.Join(lines, "\n"), origin
+}
+
+var (
+	// template: junos/bgp.tmpl:12:5: executing "junos/bgp.tmpl" at <.Foo>: can't evaluate …
+	complaint = regexp.MustCompile(`(?s)^template: ([^:]*):(\d+)(?::\d+)?: (?:executing "[^"]*" at <(.*?)>: )?(.*)$`)
+	noField   = regexp.MustCompile(`^can't evaluate field (\S+) in type (\S+)$`)
+	noKey     = regexp.MustCompile(`^map has no entry for key "(.*)"$`)
+	noFunc    = regexp.MustCompile(`^function "(.*)" not defined$`)
+	nilValue  = regexp.MustCompile(`^nil (?:pointer|data; no entry for key) .*?([A-Za-z0-9_]+)\.([A-Za-z0-9_]+)$`)
+	calling   = regexp.MustCompile(`^error calling (\S+): (?s:(.*))$`)
+)
+
+// clean turns what text/template says into an *Error: file, line, and what is missing.
+func clean(err error) error {
+	m := complaint.FindStringSubmatch(err.Error())
+	if m == nil {
+		return err
+	}
+	line, convErr := strconv.Atoi(m[2])
+	if convErr != nil {
+		return errors.Join(err, convErr)
+	}
+	e := &Error{Template: m[1], Line: line, At: m[3], Message: m[4], err: err}
+	switch {
+	case match(noField, m[4]) != nil:
+		f := match(noField, m[4])
+		e.Message = "no field " + f[1]
+		e.Hint = "there are " + strings.Join(fieldsOf(f[2]), ", ")
+		if len(fieldsOf(f[2])) == 0 {
+			e.Hint = "in " + f[2]
+		}
+	case match(noKey, m[4]) != nil:
+		e.Message = "no key " + match(noKey, m[4])[1]
+	case match(noFunc, m[4]) != nil:
+		e.Message = "no function " + match(noFunc, m[4])[1]
+	case match(nilValue, m[4]) != nil:
+		f := match(nilValue, m[4])
+		e.Message = fmt.Sprintf("no field %s: there is no %s here", f[2], f[1])
+		e.Hint = "ask with {{ if }} or {{ with }} first"
+	case match(calling, m[4]) != nil:
+		e.Message = match(calling, m[4])[2] // At names the function
+	case m[4] == "unexpected EOF":
+		e.Hint = "an {{ if }}, {{ range }}, {{ with }} or {{ define }} has no {{ end }}"
+	}
+	return e
+}
+
+func match(p *regexp.Regexp, s string) []string { return p.FindStringSubmatch(s) }
+
+// fieldsOf lists the fields of a type of the facts, by the name that text/template prints; nil: not one of them.
+func fieldsOf(name string) []string {
+	t, ok := factTypes()[strings.TrimPrefix(name, "*")]
+	if !ok {
+		return nil
+	}
+	var out []string
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() {
+			out = append(out, f.Name)
+		}
+	}
+	return out
+}
+
+// factTypes are the structs that a template can reach, found from the page on.
+var factTypes = sync.OnceValue(func() map[string]reflect.Type {
+	out := map[string]reflect.Type{}
+	var walk func(reflect.Type)
+	walk = func(t reflect.Type) {
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct || out[t.String()] != nil {
+			return
+		}
+		out[t.String()] = t
+		for i := range t.NumField() {
+			if f := t.Field(i); f.IsExported() {
+				walk(f.Type)
+			}
+		}
+	}
+	walk(reflect.TypeFor[page]())
+	return out
+})
