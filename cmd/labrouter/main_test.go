@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"rhapsode/cmd/internal/cli"
+	"rhapsode/labs/router"
 )
 
 // running is a command that serves until stop.
@@ -236,6 +237,18 @@ func TestHelp(t *testing.T) {
 		help := stdout.String()
 		if code != cli.OK || !strings.Contains(help, "Exit codes:") || args != "--help" && !strings.Contains(help, "Examples:") {
 			t.Errorf("%s: exit code %d: %s", args, code, help)
+		}
+	}
+}
+
+func TestFleetMembers(t *testing.T) {
+	members, err := fleet(router.Options{}, 2, "[::1]:20000", "", "state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"[::1]:20000 router-00 state/router-00", "[::1]:20001 router-01 state/router-01"} {
+		if m := members[i]; strings.Join(m.addresses, " ")+" "+m.options.Hostname+" "+m.options.StateDir != want {
+			t.Errorf("member %d: %+v, want %s", i, m, want)
 		}
 	}
 }

@@ -139,28 +139,37 @@ func (sh *shell) up(inv invocation) error {
 	return nil
 }
 
+// top goes to the top, or runs one command there; only `top edit` stays where it went.
 func (sh *shell) top(inv invocation) error {
 	here := sh.path
 	sh.path = nil
-	if inv.rest == "" {
+	if len(inv.args) == 0 {
 		return nil
 	}
-	words, err := tokens(inv.rest)
-	if err == nil {
-		err = sh.dispatch(sh.r.configuration, inv.rest, words)
-	}
-	if words[0].text != "edit" {
+	err := sh.within(sh.r.configuration, inv)
+	if c, _, findErr := find(sh.r.configuration, inv.args); findErr != nil || c.word != "edit" {
 		sh.path = here
 	}
 	return err
 }
 
 func (sh *shell) runOperational(inv invocation) error {
-	words, err := tokens(inv.rest)
-	if err != nil {
-		return err
+	if len(inv.args) == 0 {
+		return &usageError{1, "missing argument."}
 	}
-	return sh.dispatch(sh.r.operational, inv.rest, words)
+	return sh.within(sh.r.operational, inv)
+}
+
+// within runs what follows a command of one word as a command itself.
+func (sh *shell) within(grammar []*command, inv invocation) error {
+	words, err := tokens(inv.rest)
+	if err == nil {
+		err = sh.dispatch(grammar, inv.rest, words)
+	}
+	if usage, ok := errors.AsType[*usageError](err); ok {
+		return &usageError{usage.word + 1, usage.message}
+	}
+	return err
 }
 
 // edit hands a set, delete, deactivate … line to the configuration language, with the place in front. A mistake is

@@ -136,10 +136,10 @@ func (sh *shell) dispatch(grammar []*command, line string, words []token) error 
 		return c.run(sh, inv)
 	}
 	var out bytes.Buffer
-	real := sh.out
+	screen := sh.out
 	sh.out = &out
 	err = c.run(sh, inv)
-	sh.out = real
+	sh.out = screen
 	text := out.String()
 	for _, f := range filters {
 		text = f(text)

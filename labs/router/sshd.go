@@ -183,16 +183,16 @@ func (r *Router) Serve(ln net.Listener) error {
 func (r *Router) serveConn(conn net.Conn) {
 	defer func() { _ = conn.Close() }() // closing twice is fine, and there is nobody left to tell
 	if err := conn.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
-		r.log.Warn("connection not served", "peer", conn.RemoteAddr().String(), "err", err)
+		r.log.Warn("connection not served", "addr", conn.RemoteAddr().String(), "err", err)
 		return
 	}
 	sc, channels, requests, err := ssh.NewServerConn(conn, r.ssh)
 	if err != nil {
-		r.log.Info("login refused", "peer", conn.RemoteAddr().String(), "err", err)
+		r.log.Info("login refused", "addr", conn.RemoteAddr().String(), "err", err)
 		return
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
-		r.log.Warn("connection not served", "peer", conn.RemoteAddr().String(), "err", err)
+		r.log.Warn("connection not served", "addr", conn.RemoteAddr().String(), "err", err)
 		return
 	}
 	go ssh.DiscardRequests(requests) // keepalives get their refusal, which is an answer
