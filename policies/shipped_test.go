@@ -2,6 +2,7 @@ package policies_test
 
 import (
 	"flag"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -153,7 +154,7 @@ func golden(t *testing.T, file, got string) {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s differs (run with -update to accept)\n got:\n%s\nwant:\n%s", file, got, want)
+		t.Fatalf("%s differs (run with -update to accept): %s", file, firstDifference(got, want))
 	}
 	if len(a.Files) == 0 {
 		a.Files = []txtar.File{{Name: "want"}}
@@ -187,4 +188,15 @@ func TestEcho(t *testing.T) {
 	if policies.OffloadFilter(policies.Inet6, offloads()[:3]) != nil {
 		t.Error("a filter for a family without VIPs")
 	}
+}
+
+// firstDifference names the first line in which two texts differ.
+func firstDifference(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			return fmt.Sprintf("line %d\n got: %s\nwant: %s", i+1, g[i], w[i])
+		}
+	}
+	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
 }

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"flag"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -34,7 +35,7 @@ func golden(t *testing.T, name, got string) {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s differs (run with -update to accept)\n got:\n%s\nwant:\n%s", file, got, a.Files[0].Data)
+		t.Fatalf("%s differs (run with -update to accept): %s", file, firstDifference(got, string(a.Files[0].Data)))
 	}
 	a.Files[0].Data = []byte(got)
 	if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
@@ -117,8 +118,9 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// TestVariants takes facts away: nothing that hung on them may be left.
+// TestVariants takes facts away: nothing that hung on them may be left. A golden file shows what goes and what comes.
 func TestVariants(t *testing.T) {
+	wholeNet, whole := small()
 	for _, c := range []struct {
 		name   string
 		change func(*inventory.Network, *inventory.Device)
@@ -163,9 +165,31 @@ func TestVariants(t *testing.T) {
 					}
 				}
 			}
-			golden(t, c.name, r.Text)
+			if c.absent == nil {
+				golden(t, c.name, r.Text)
+				return
+			}
+			golden(t, c.name, setDifference(sound(t, wholeNet, whole), r))
 		})
 	}
+}
+
+// setDifference shows as set lines what the second render lacks and has more than the first, in their order.
+func setDifference(before, after *Rendered) string {
+	b := strings.SplitAfter(untag(before.Tree).Set(), "\n")
+	a := strings.SplitAfter(untag(after.Tree).Set(), "\n")
+	var out strings.Builder
+	for _, l := range b {
+		if !slices.Contains(a, l) {
+			out.WriteString("- " + l)
+		}
+	}
+	for _, l := range a {
+		if !slices.Contains(b, l) {
+			out.WriteString("+ " + l)
+		}
+	}
+	return out.String()
 }
 
 // TestOwned holds partial management: loading a render in replace mode leaves what a person added elsewhere, restores
@@ -260,4 +284,15 @@ func TestFacts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// firstDifference names the first line in which two texts differ.
+func firstDifference(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			return fmt.Sprintf("line %d\n got: %s\nwant: %s", i+1, g[i], w[i])
+		}
+	}
+	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
 }
