@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/crypto/ssh/knownhosts"
 
 	"rhapsode/cmd/internal/cli"
 	"rhapsode/labs/router"
@@ -208,7 +207,7 @@ func runRouters(ctx context.Context, streams *cli.Streams, members []member, kno
 			if err != nil {
 				return fmt.Errorf("start %s: %w", m.options.Hostname, err)
 			}
-			keys.WriteString(knownhosts.Line([]string{ln.Addr().String()}, r.HostKey()) + "\n")
+			keys.WriteString(r.KnownHost(ln.Addr()) + "\n")
 			go func() {
 				if err := r.Serve(ln); err != nil {
 					select {

@@ -97,18 +97,17 @@ func TestFilters(t *testing.T) {
 		if tt.arg != "" {
 			args = []string{tt.arg}
 		}
-		f, err := filter(tt.name, args)
-		if err != nil {
-			t.Fatal(err)
+		f, ok := filter(tt.name, args)
+		if !ok {
+			t.Fatalf("| %s %s is refused", tt.name, tt.arg)
 		}
 		if got := f(text); got != tt.want {
 			t.Errorf("| %s %s: %q, want %q", tt.name, tt.arg, got, tt.want)
 		}
 	}
-	if _, err := filter("match", []string{"("}); err == nil {
-		t.Error("a broken pattern must be an error")
-	}
-	if _, err := filter("last", []string{"0"}); err == nil {
-		t.Error("last 0 must be an error")
+	for _, words := range [][]string{{"match", "("}, {"last", "0"}, {"last", "x"}, {"sort"}} {
+		if _, ok := filter(words[0], words[1:]); ok {
+			t.Errorf("| %s is taken", strings.Join(words, " "))
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
 
 	"rhapsode/diffs/junos"
 )
@@ -94,8 +95,13 @@ func New(o Options) (*Router, error) {
 	return r, nil
 }
 
-// HostKey is the router's SSH key, for a known_hosts file.
+// HostKey is the router's SSH key.
 func (r *Router) HostKey() ssh.PublicKey { return r.hostKey.PublicKey() }
+
+// KnownHost is the line of a known_hosts file, without its end, for a router that listens on address.
+func (r *Router) KnownHost(address net.Addr) string {
+	return knownhosts.Line([]string{address.String()}, r.HostKey())
+}
 
 // Close ends all sessions and listeners and gives the state directory back. An open confirm window goes on counting:
 // the next router on the directory rolls back when it has run out.

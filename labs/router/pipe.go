@@ -1,7 +1,6 @@
 package router
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -11,29 +10,29 @@ import (
 // defaultLast is how many lines `| last` shows.
 const defaultLast = 24
 
-// filter makes the function of an output pipe. Its errors are what the CLI prints.
-func filter(name string, args []string) (func(string) string, error) {
+// filter makes the function of an output pipe; ok is false when its words are wrong.
+func filter(name string, args []string) (f func(string) string, ok bool) {
 	switch name {
 	case "no-more":
-		return func(s string) string { return s }, nil
+		return func(s string) string { return s }, true
 	case "count":
-		return func(s string) string { return fmt.Sprintf("Count: %d lines\n", strings.Count(s, "\n")) }, nil
+		return func(s string) string { return fmt.Sprintf("Count: %d lines\n", strings.Count(s, "\n")) }, true
 	case "last":
 		n := defaultLast
 		if len(args) == 1 {
 			var err error
 			if n, err = strconv.Atoi(args[0]); err != nil || n < 1 {
-				return nil, errors.New("syntax error.")
+				return nil, false
 			}
 		}
 		return func(s string) string {
 			all := strings.SplitAfter(s, "\n")
 			return strings.Join(all[max(0, len(all)-1-n):], "")
-		}, nil
+		}, true
 	case "match", "except":
 		pattern, err := regexp.Compile("(?i)" + args[0])
 		if err != nil {
-			return nil, errors.New("syntax error, invalid regular expression.")
+			return nil, false
 		}
 		return func(s string) string {
 			var b strings.Builder
@@ -43,7 +42,7 @@ func filter(name string, args []string) (func(string) string, error) {
 				}
 			}
 			return b.String()
-		}, nil
+		}, true
 	}
-	return nil, errors.New("syntax error.")
+	return nil, false
 }

@@ -71,14 +71,16 @@ func (n *netconf) unlockTarget(op *element) (string, error) {
 	return n.unlockConfiguration(op)
 }
 
+// openConfiguration opens the shared database, which is always open, or takes it exclusively.
 func (n *netconf) openConfiguration(op *element) (string, error) {
-	for _, mode := range op.children {
-		if mode.name == "exclusive" {
-			return n.lockConfiguration(op)
-		}
-		return "", faults{{Tag: "operation-not-supported", Bad: mode.name, Message: "the lab router has no " + mode.name + " configuration database, only the shared one"}}
+	switch {
+	case len(op.children) == 0:
+		return ok, nil
+	case op.has("exclusive"):
+		return n.lockConfiguration(op)
 	}
-	return ok, nil
+	mode := op.children[0].name
+	return "", faults{{Tag: "operation-not-supported", Bad: mode, Message: "the lab router has no " + mode + " configuration database, only the shared one"}}
 }
 
 func (n *netconf) closeConfiguration(*element) (string, error) {

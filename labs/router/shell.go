@@ -171,9 +171,9 @@ func (inv *invocation) pipes(c *command, stages [][]token) ([]func(string) strin
 			}
 			inv.compare = &number
 		default:
-			f, err := filter(chosen, words[1:])
-			if err != nil {
-				return nil, &usageError{at + 1, err.Error()}
+			f, ok := filter(chosen, words[1:])
+			if !ok {
+				return nil, &usageError{at + 1, "syntax error."}
 			}
 			filters = append(filters, f)
 		}

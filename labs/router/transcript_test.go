@@ -97,8 +97,10 @@ func TestEnvelope(t *testing.T) {
 	for _, tt := range []struct{ request, want string }{
 		{`<rpc message-id="urn:uuid:1"><get-system-information/></rpc>`, base + ` message-id="urn:uuid:1">`},
 		{`<rpc xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="101" a="&lt;&quot;"><get-system-information/></rpc>`, base + ` message-id="101" a="&lt;&quot;">`},
-		{`<nc:rpc xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="2"><nc:get-system-information/></nc:rpc>`,
-			base + ` xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="2">`},
+		{
+			`<nc:rpc xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="2"><nc:get-system-information/></nc:rpc>`,
+			base + ` xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="2">`,
+		},
 		{`<?xml version="1.0"?><rpc><get-system-information/></rpc>`, base + `>`},
 	} {
 		nc.write(tt.request)
