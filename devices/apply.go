@@ -287,8 +287,10 @@ func (t *transaction) intent(context.Context) error {
 		}
 		fmt.Fprintf(h, "%s %d\n%s", c.Mode, len(c.Text), c.Text) //nolint:errcheck // as above
 	}
-	err := t.opts.Run.journal.write(record{Kind: "intent", Device: t.plan.Device, Fingerprint: t.plan.Fingerprint,
-		Change: fmt.Sprintf("sha256:%x", h.Sum(nil)), Comment: t.out.Comment, Confirm: t.opts.Confirm})
+	err := t.opts.Run.journal.write(record{
+		Kind: "intent", Device: t.plan.Device, Fingerprint: t.plan.Fingerprint,
+		Change: fmt.Sprintf("sha256:%x", h.Sum(nil)), Comment: t.out.Comment, Confirm: t.opts.Confirm,
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.plan.Device, err)
 	}

@@ -79,9 +79,11 @@ func TestApply(t *testing.T) {
 	})
 }
 
-var allSteps = []devices.Step{devices.StepIntent, devices.StepHistory, devices.StepLock, devices.StepFingerprint, devices.StepLoad,
+var allSteps = []devices.Step{
+	devices.StepIntent, devices.StepHistory, devices.StepLock, devices.StepFingerprint, devices.StepLoad,
 	devices.StepCompare, devices.StepCheck, devices.StepCommit, devices.StepSession, devices.StepEntry, devices.StepChecks,
-	devices.StepConfirm, devices.StepVerify, devices.StepOutcome}
+	devices.StepConfirm, devices.StepVerify, devices.StepOutcome,
+}
 
 var errInjected = errors.New("injected")
 
@@ -434,8 +436,10 @@ func TestRefused(t *testing.T) {
 			return ok && errors.Is(err, devices.ErrMoved) && len(e.By) == 1 && e.By[0].User == "bob" && len(e.Edits) == 1 &&
 				e.Edits[0] == "set system domain-name example.net"
 		}, devices.StepFingerprint},
-		{"reviewed something else", func(b *bench) { b.plan.Compare += "+  more;\n" },
-			func(err error) bool { return errors.Is(err, devices.ErrReviewMismatch) }, devices.StepCompare},
+		{
+			"reviewed something else", func(b *bench) { b.plan.Compare += "+  more;\n" },
+			func(err error) bool { return errors.Is(err, devices.ErrReviewMismatch) }, devices.StepCompare,
+		},
 		{"offline, reviewed something else", func(b *bench) {
 			b.plan.Online = false
 			b.plan.Edits = append(b.plan.Edits, "set zzz")

@@ -24,7 +24,7 @@ var (
 // Hint gives the next step that an error knows of, or "". It goes on a line of its own, below the error.
 func Hint(err error) string {
 	for err != nil {
-		if h, ok := err.(interface{ Hint() string }); ok { //nolint:errorlint // the chain is walked by hand, outermost hint first
+		if h, ok := err.(interface{ Hint() string }); ok { // the chain is walked by hand, the outermost hint first
 			return h.Hint()
 		}
 		switch u := err.(type) { //nolint:errorlint // as above

@@ -182,8 +182,10 @@ func unfinishedIn(name string) (list []Unfinished, err error) {
 		case "run":
 			head = r
 		case "intent":
-			open[r.Device] = &Unfinished{Run: r.Run, Device: r.Device, User: head.User, Message: head.Message,
-				Started: r.Time, Step: StepIntent, Fingerprint: r.Fingerprint, Confirm: r.Confirm}
+			open[r.Device] = &Unfinished{
+				Run: r.Run, Device: r.Device, User: head.User, Message: head.Message,
+				Started: r.Time, Step: StepIntent, Fingerprint: r.Fingerprint, Confirm: r.Confirm,
+			}
 			order = append(order, r.Device)
 		case "step":
 			if u := open[r.Device]; u != nil {

@@ -101,8 +101,10 @@ func (r *Run) recordOutcome(out Outcome) error {
 }
 
 func auditOf(info RunInfo, out Outcome) AuditEntry {
-	return AuditEntry{User: info.User, Run: out.Run, Message: info.Message, Comment: out.Comment, Device: out.Device,
-		Result: out.Result, Before: out.Before, After: out.After, Error: auditText(out.Err), Hint: Hint(out.Err)}
+	return AuditEntry{
+		User: info.User, Run: out.Run, Message: info.Message, Comment: out.Comment, Device: out.Device,
+		Result: out.Result, Before: out.Before, After: out.After, Error: auditText(out.Err), Hint: Hint(out.Err),
+	}
 }
 
 // Job is one device's part of a run.

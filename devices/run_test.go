@@ -82,17 +82,27 @@ func TestPairs(t *testing.T) {
 		results, runs string
 	}{
 		{"serial", devices.Serial, func(*pairOf) {}, "committed committed committed", "true true true"},
-		{"serial, the first fails", devices.Serial, func(p *pairOf) { p.routers[0].Fail(devicetest.Check, fail) },
-			"not-committed not-started not-started", "false false false"},
-		{"serial, the second fails", devices.Serial, func(p *pairOf) { p.routers[1].Fail(devicetest.Check, fail) },
-			"committed not-committed not-started", "true false false"},
+		{
+			"serial, the first fails", devices.Serial, func(p *pairOf) { p.routers[0].Fail(devicetest.Check, fail) },
+			"not-committed not-started not-started", "false false false",
+		},
+		{
+			"serial, the second fails", devices.Serial, func(p *pairOf) { p.routers[1].Fail(devicetest.Check, fail) },
+			"committed not-committed not-started", "true false false",
+		},
 		{"together", devices.Together, func(*pairOf) {}, "committed committed committed", "true true true"},
-		{"together, one check fails", devices.Together, func(p *pairOf) { p.routers[1].Fail(devicetest.Check, fail) },
-			"not-committed not-committed not-started", "false false false"},
-		{"together, one is unreachable", devices.Together, func(p *pairOf) { p.routers[0].Fail(devicetest.Open, &devicetest.Fault{Lose: true}) },
-			"not-committed not-committed not-started", "false false false"},
-		{"together, one commit fails", devices.Together, func(p *pairOf) { p.routers[1].Fail(devicetest.Commit, fail) },
-			"rolling-back not-committed not-started", "false false false"},
+		{
+			"together, one check fails", devices.Together, func(p *pairOf) { p.routers[1].Fail(devicetest.Check, fail) },
+			"not-committed not-committed not-started", "false false false",
+		},
+		{
+			"together, one is unreachable", devices.Together, func(p *pairOf) { p.routers[0].Fail(devicetest.Open, &devicetest.Fault{Lose: true}) },
+			"not-committed not-committed not-started", "false false false",
+		},
+		{
+			"together, one commit fails", devices.Together, func(p *pairOf) { p.routers[1].Fail(devicetest.Commit, fail) },
+			"rolling-back not-committed not-started", "false false false",
+		},
 		{"together, one is there already", devices.Together, func(p *pairOf) {
 			p.jobs[1].Plan.Changes = []diffs.Change{{Mode: junos.Set, Text: "set system host-name cr1\n"}}
 			p.jobs[1].Plan.Compare, p.jobs[1].Plan.Edits = "", nil

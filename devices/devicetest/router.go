@@ -429,8 +429,10 @@ func (r *Router) checkLocked(phase string) error {
 	set := r.candidate.Set()
 	for _, m := range importLine.FindAllStringSubmatch(set, -1) {
 		if !strings.Contains(set, "set policy-options policy-statement "+m[2]+" ") {
-			return &devices.CommitError{Device: r.name, Phase: phase, Severity: "error", Path: "[edit " + m[1] + "]",
-				Message: fmt.Sprintf("Policy error: Policy %s referenced but not defined", m[2])}
+			return &devices.CommitError{
+				Device: r.name, Phase: phase, Severity: "error", Path: "[edit " + m[1] + "]",
+				Message: fmt.Sprintf("Policy error: Policy %s referenced but not defined", m[2]),
+			}
 		}
 	}
 	return nil

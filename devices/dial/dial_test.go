@@ -234,8 +234,10 @@ func TestKeys(t *testing.T) {
 		{name: "encrypted, in the agent", files: func(h string) { writeKey(t, h+"/.ssh/id_ed25519", private, "pass") }, agent: []ed25519.PrivateKey{private}},
 		{name: "agent", agent: []ed25519.PrivateKey{otherKey, private}},
 		{name: "agent, IdentitiesOnly", config: "  IdentitiesOnly yes\n", agent: []ed25519.PrivateKey{private}, want: "refused the keys"},
-		{name: "agent, IdentitiesOnly and a file", config: "  IdentitiesOnly yes\n", agent: []ed25519.PrivateKey{private},
-			files: func(h string) { writeKey(t, h+"/.ssh/id_ed25519", private, "pass") }},
+		{
+			name: "agent, IdentitiesOnly and a file", config: "  IdentitiesOnly yes\n", agent: []ed25519.PrivateKey{private},
+			files: func(h string) { writeKey(t, h+"/.ssh/id_ed25519", private, "pass") },
+		},
 		{name: "wrong key", files: func(h string) { writeKey(t, h+"/.ssh/id_ed25519", otherKey, "") }, want: "refused the keys"},
 		{name: "not a key", files: func(h string) { write(t, h+"/.ssh/id_ed25519", "nonsense") }, want: "read key"},
 	} {

@@ -83,8 +83,10 @@ func startLab(t *testing.T, unit time.Duration, args ...string) *lab {
 	config, known := filepath.Join(dir, "config"), filepath.Join(dir, "known_hosts")
 	writeFile(t, config, devicetest.Config)
 	l := &lab{port: freePort(t), sshConfig: filepath.Join(dir, "ssh_config")}
-	cmd := exec.Command(labBinary(t), append([]string{"serve", "--hostname", "cr1", "--listen", "127.0.0.1:" + l.port, "--user", "lab",
-		"--config", config, "--state", filepath.Join(dir, "state"), "--known-hosts", known, "--confirm-unit", unit.String()}, args...)...)
+	cmd := exec.Command(labBinary(t), append([]string{
+		"serve", "--hostname", "cr1", "--listen", "127.0.0.1:" + l.port, "--user", "lab",
+		"--config", config, "--state", filepath.Join(dir, "state"), "--known-hosts", known, "--confirm-unit", unit.String(),
+	}, args...)...)
 	cmd.Env = append(os.Environ(), "LABROUTER_PASSWORD="+labPassword)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
