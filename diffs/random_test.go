@@ -1,0 +1,271 @@
+package diffs
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"rhapsode/diffs/junos"
+)
+
+// randomConfig makes a configuration out of the built-in table: small pools of keys and values, so that two of them
+// have much in common.
+type randomConfig struct {
+	*rand.Rand
+	marks bool // inactive, protect, annotations
+}
+
+func (r *randomConfig) tree(t testing.TB) *junos.Tree {
+	t.Helper()
+	for range 50 {
+		raw := junos.New(nil)
+		r.fill(raw.Root, 0, 5)
+		if tree := readBack(raw); tree != nil {
+			return tree
+		}
+	}
+	t.Fatal("no tree can be read back")
+	return nil
+}
+
+// readBack gives the tree as it is read from its own text. It is nil for one that can't be: not every tree that the table
+// allows can be written down, some leaves need others beside them.
+func readBack(t *junos.Tree) *junos.Tree {
+	tree, err := junos.Parse("random", []byte(t.Text()), nil)
+	if err != nil {
+		return nil
+	}
+	again, err := junos.Parse("random", []byte(tree.Text()), nil)
+	if err != nil || again.Set() != tree.Set() {
+		return nil
+	}
+	return tree
+}
+
+const deepest = 8
+
+func (r *randomConfig) fill(n *junos.Node, depth, most int) {
+	s := n.Schema
+	if s == nil || len(s.Children) == 0 || depth > deepest {
+		return
+	}
+	for range 1 + r.IntN(most) {
+		c := s.Children[r.IntN(len(s.Children))]
+		if slices.ContainsFunc(n.Children, func(o *junos.Node) bool { return o.Schema == c }) {
+			continue
+		}
+		count := 1
+		if c.Kind == junos.Entry {
+			count += r.IntN(4)
+		}
+		for range count {
+			child := r.node(c)
+			if slices.ContainsFunc(n.Children, func(o *junos.Node) bool { return junos.Same(o, child) }) {
+				continue
+			}
+			r.fill(child, depth+1, 3)
+			n.Children = append(n.Children, child)
+		}
+	}
+}
+
+func (r *randomConfig) node(s *junos.Schema) *junos.Node {
+	n := &junos.Node{Kind: s.Kind, Name: s.Name, Schema: s}
+	switch s.Kind {
+	case junos.Leaf:
+		if !s.Is(junos.Empty) {
+			n.Values = []string{r.word()}
+		}
+	case junos.LeafList:
+		for range 1 + r.IntN(3) {
+			if w := r.word(); !slices.Contains(n.Values, w) {
+				n.Values = append(n.Values, w)
+			}
+		}
+	case junos.Entry:
+		for _, k := range s.Keys {
+			n.Values = append(n.Values, r.key(k)...)
+		}
+	}
+	if r.marks && !s.Is(junos.Inline) {
+		n.Inactive = r.IntN(8) == 0
+		n.Protected = r.IntN(16) == 0
+		if r.IntN(16) == 0 {
+			n.Annotation = "note " + r.word()
+		}
+	}
+	return n
+}
+
+func (r *randomConfig) key(k junos.Key) []string {
+	if len(k.Choices) == 0 {
+		return []string{r.word()}
+	}
+	c := k.Choices[r.IntN(len(k.Choices))]
+	if w, ok := strings.CutSuffix(c, "="); ok {
+		return []string{w, r.word()}
+	}
+	return []string{c}
+}
+
+func (r *randomConfig) word() string {
+	if r.IntN(10) == 0 {
+		return "two words"
+	}
+	return fmt.Sprintf("10%d", r.IntN(6))
+}
+
+// random gives n pairs of configurations that are always the same.
+func random(t *testing.T, n int, f func(t *testing.T, r *randomConfig, a, b *junos.Tree)) {
+	for seed := range n {
+		r := &randomConfig{rand.New(rand.NewPCG(1, uint64(seed))), seed%2 == 1}
+		a, b := r.tree(t), r.tree(t)
+		if r.IntN(2) == 0 { // much in common: part of the one in the other
+			b = a.Clone()
+			if _, err := b.Load("more", []byte(r.tree(t).Text()), junos.Merge); err != nil {
+				t.Fatal(err)
+			}
+			r.shuffle(b.Root)
+			if b = readBack(b); b == nil {
+				b = r.tree(t)
+			}
+		}
+		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) { f(t, r, a, b) })
+		if !ok {
+			t.Logf("before\n%s\nafter\n%s", a.Text(), b.Text())
+			return
+		}
+	}
+}
+
+// shuffle takes some statements away and swaps entries of lists that the user orders.
+func (r *randomConfig) shuffle(n *junos.Node) {
+	n.Children = slices.DeleteFunc(n.Children, func(*junos.Node) bool { return r.IntN(10) == 0 })
+	for i := 1; i < len(n.Children); i++ {
+		if x, y := n.Children[i-1], n.Children[i]; x.Schema == y.Schema && x.Is(junos.UserOrdered) && x.Kind == junos.Entry && r.IntN(3) == 0 {
+			n.Children[i-1], n.Children[i] = y, x
+		}
+	}
+	for _, c := range n.Children {
+		r.shuffle(c)
+	}
+}
+
+func TestCompareRandom(t *testing.T) {
+	random(t, 400, func(t *testing.T, _ *randomConfig, a, b *junos.Tree) {
+		same := a.Set() == b.Set()
+		d := Compare(a, b)
+		if d.Empty() != same {
+			t.Errorf("trees equal: %v, compare says\n%s", same, d)
+		}
+		if back := Compare(b, a); back.Empty() != same {
+			t.Errorf("trees equal: %v, compare the other way says\n%s", same, back)
+		}
+		if again := Compare(a.Clone(), b.Clone()).String(); again != d.String() {
+			t.Errorf("not the same twice\n%s\n%s", d, again)
+		}
+		if !Compare(a, a.Clone()).Empty() {
+			t.Error("a tree differs from itself")
+		}
+		for _, h := range d.Hunks {
+			checkHunk(t, a, b, h)
+		}
+	})
+}
+
+// checkHunk holds a hunk to what is true of every one: its banner is a place in one of the configurations, it has a
+// line with a mark, and all lines have the indent of the first at least.
+func checkHunk(t *testing.T, a, b *junos.Tree, h Hunk) {
+	t.Helper()
+	path := h.Path
+	if a.Lookup(path...) == nil && b.Lookup(path...) == nil {
+		// The keyword of a homogeneous list stands in its banner.
+		if parent := path[:max(0, len(path)-1)]; a.Lookup(parent...) == nil && b.Lookup(parent...) == nil {
+			t.Errorf("the banner leads nowhere: %q", path)
+		}
+	}
+	marked, indent := false, indentOf(h.Lines[0].Text)
+	for _, l := range h.Lines {
+		marked = marked || l.Mark != ' '
+		if indentOf(l.Text) < indent {
+			t.Errorf("less indent than the first line of the hunk: %q", l.Text)
+		}
+	}
+	if !marked {
+		t.Errorf("nothing but context: %v", h)
+	}
+}
+
+func indentOf(s string) int { return len(s) - len(strings.TrimLeft(s, " ")) }
+
+func TestEditsRandom(t *testing.T) {
+	random(t, 400, func(t *testing.T, _ *randomConfig, a, b *junos.Tree) {
+		edits := Edits(a, b)
+		if (len(edits) == 0) != (a.Set() == b.Set()) {
+			t.Errorf("got %q", edits)
+		}
+		got := a.Clone()
+		apply(t, got, edits)
+		if got.Set() != b.Set() {
+			t.Errorf("edits\n%s\ngive\n%s\ndiff\n%s", strings.Join(edits, "\n"), got.Set(), Compare(b, got))
+		}
+	})
+}
+
+// apply enters the commands one by one.
+func apply(t *testing.T, tree *junos.Tree, edits []string) {
+	t.Helper()
+	for _, line := range edits {
+		if rest, ok := strings.CutPrefix(line, "insert "); ok {
+			insert(t, tree, rest)
+			continue
+		}
+		warnings, err := tree.Load("edits", []byte(line), junos.Set)
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		for _, w := range warnings {
+			t.Errorf("%s: %v", line, w)
+		}
+	}
+}
+
+// insert moves an entry next to another.
+func insert(t *testing.T, tree *junos.Tree, line string) {
+	t.Helper()
+	what, anchor, after := strings.Cut(line, " after ")
+	if !after {
+		what, anchor, _ = strings.Cut(line, " before ")
+	}
+	done := false
+	var visit func(path []string, n *junos.Node)
+	visit = func(path []string, n *junos.Node) {
+		from := slices.IndexFunc(n.Children, func(c *junos.Node) bool {
+			return c.Kind == junos.Entry && joinPath(slices.Concat(path, c.Words())) == what
+		})
+		to := slices.IndexFunc(n.Children, func(c *junos.Node) bool { return c.Kind == junos.Entry && joinPath(c.Words()) == anchor })
+		if from >= 0 && to >= 0 {
+			moved := n.Children[from]
+			target := n.Children[to]
+			n.Children = slices.Delete(n.Children, from, from+1)
+			to = slices.Index(n.Children, target)
+			if after {
+				to++
+			}
+			n.Children = slices.Insert(n.Children, to, moved)
+			done = true
+			return
+		}
+		for _, c := range n.Children {
+			if !leafy(c) {
+				visit(slices.Concat(path, c.Words()), c)
+			}
+		}
+	}
+	visit(nil, tree.Root)
+	if !done {
+		t.Errorf("insert %s: not found", line)
+	}
+}

@@ -1,0 +1,74 @@
+package diffs
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestRedactText(t *testing.T) {
+	r := &Redactor{key: []byte("a fixed key")}
+	tag := func(s string) string { return `"` + r.Value(s) + `"` }
+	for _, c := range []struct{ name, in, want string }{
+		{"marked and quoted", `+   secret "$9$abc"; ## SECRET-DATA`, `+   secret ` + tag("$9$abc") + `; ## SECRET-DATA`},
+		{"marked, a plain word", `-   secret hunter2; ## SECRET-DATA`, `-   secret ` + tag("hunter2") + `; ## SECRET-DATA`},
+		{"marked, with an escaped quote", `    key "a \" b"; ## SECRET-DATA`, `    key ` + tag(`a \" b`) + `; ## SECRET-DATA`},
+		{"marked set line", `set system root-authentication encrypted-password "$6$x/y" ## SECRET-DATA`,
+			`set system root-authentication encrypted-password ` + tag("$6$x/y") + ` ## SECRET-DATA`},
+		{"by its form, quoted", `set x authentication-key "$9$abc"`, `set x authentication-key ` + tag("$9$abc")},
+		{"by its form, bare", `authentication-key $9$abc;`, `authentication-key ` + tag("$9$abc") + `;`},
+		{"two lines", "a \"$9$1\"; ## SECRET-DATA\nb \"$9$2\"; ## SECRET-DATA\n", "a " + tag("$9$1") + "; ## SECRET-DATA\nb " + tag("$9$2") + "; ## SECRET-DATA\n"},
+		{"no secret", `description "costs $5 or $6";`, `description "costs $5 or $6";`},
+		{"a regular expression", `as-path A "^64496 .*$";`, `as-path A "^64496 .*$";`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := r.Text(c.in); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+			if got := r.Text(r.Text(c.in)); got != r.Text(c.in) && !strings.Contains(c.in, secretMark) {
+				t.Errorf("a second pass gives %s", got)
+			}
+		})
+	}
+}
+
+func TestRedactKeys(t *testing.T) {
+	a, b := NewRedactor(), NewRedactor()
+	const line = `secret "$9$abc"; ## SECRET-DATA`
+	if a.Text(line) == b.Text(line) {
+		t.Error("two runs give the same tag: a tag could be looked up")
+	}
+	if a.Value("x") != a.Value("x") || a.Value("x") == a.Value("y") {
+		t.Error("a tag doesn't tell equal from different within a run")
+	}
+	if !regexp.MustCompile(`^\[redacted sha:[0-9a-f]{8}\]$`).MatchString(a.Value("x")) {
+		t.Errorf("got %s", a.Value("x"))
+	}
+}
+
+func TestReportsAreRedacted(t *testing.T) {
+	const secret = "$9$topsecret"
+	r := &Report{Devices: []DeviceResult{{
+		Device: "a.example.net", Status: Failed, Text: "[edit snmp]\n-  x \"" + secret + "\"; ## SECRET-DATA\n",
+		Err: "bad value \"" + secret + "\"", Hint: "see " + secret, Warnings: []string{"key " + secret},
+		Held: []Held{{Path: []string{"key", secret}, Comment: "was " + secret}}, Orphans: [][]string{{"key", secret}},
+	}}}
+	for name, write := range writers {
+		var plain, hidden strings.Builder
+		if err := write(&plain, r, ReportOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := write(&hidden, r, ReportOptions{Redact: NewRedactor()}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(plain.String(), "topsecret") {
+			t.Errorf("%s: redacted unasked", name)
+		}
+		if strings.Contains(hidden.String(), "topsecret") {
+			t.Errorf("%s: the secret is in\n%s", name, hidden.String())
+		}
+	}
+	if !strings.Contains(r.Devices[0].Err+r.Devices[0].Orphans[0][1]+r.Devices[0].Held[0].Comment, secret) {
+		t.Error("the report itself was changed")
+	}
+}
