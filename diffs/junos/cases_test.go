@@ -2,6 +2,7 @@ package junos
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -67,7 +68,7 @@ func TestCompareCasesParse(t *testing.T) {
 					return true
 				})
 				if sortLines(tree.Text()) != sortLines(text) {
-					t.Logf("text differs from the file's:\n%s\n---\n%s", tree.Text(), text)
+					t.Logf("DIFF %s", diffText(text, tree.Text()))
 				}
 			})
 		}
@@ -100,4 +101,11 @@ func checkRoundTrips(t *testing.T, tree *Tree) {
 	if got := fromSet.Text(); got != text {
 		t.Errorf("Text differs after Set:\n%s\n--- from set\n%s", text, got)
 	}
+}
+
+func diffText(a, b string) string {
+	os.WriteFile("/tmp/a.txt", []byte(a), 0o600)
+	os.WriteFile("/tmp/b.txt", []byte(b), 0o600)
+	out, _ := exec.Command("diff", "-U1", "/tmp/a.txt", "/tmp/b.txt").CombinedOutput()
+	return string(out)
 }

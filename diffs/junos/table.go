@@ -62,6 +62,7 @@ type tableParser struct {
 	release string
 	defs    map[string]*Schema
 	choices uint16
+	named   map[string]uint16
 	lines   []tableLine
 	root    *Schema
 }
@@ -72,7 +73,7 @@ type tableLine struct {
 }
 
 func parseTable(text, release string) (*Schema, error) {
-	p := &tableParser{release: release, defs: map[string]*Schema{}, root: &Schema{Name: "configuration", Kind: Container}}
+	p := &tableParser{release: release, defs: map[string]*Schema{}, named: map[string]uint16{}, root: &Schema{Name: "configuration", Kind: Container}}
 	for i, l := range strings.Split(text, "\n") {
 		l, _, _ = strings.Cut(l, "#")
 		trimmed := strings.TrimLeft(l, " ")
@@ -151,10 +152,12 @@ func (p *tableParser) statement(parent *Schema, i, indent int) (int, error) {
 			p.choices++
 		}
 		for _, part := range parts {
+			part, group, _ := strings.Cut(part, "@")
 			s, err := leaf(part)
 			if err != nil {
 				return fail(err.Error())
 			}
+			s.choice = p.choice(group)
 			if len(parts) > 1 {
 				s.choice = p.choices
 			}
@@ -162,6 +165,18 @@ func (p *tableParser) statement(parent *Schema, i, indent int) (int, error) {
 		}
 	}
 	return i + 1, nil
+}
+
+// choice gives the number of a named group of statements that exclude each other.
+func (p *tableParser) choice(group string) uint16 {
+	if group == "" {
+		return 0
+	}
+	if p.named[group] == 0 {
+		p.choices++
+		p.named[group] = p.choices
+	}
+	return p.named[group]
 }
 
 func (p *tableParser) body(s *Schema, i, indent int) (int, error) {
@@ -227,6 +242,10 @@ func (p *tableParser) structural(name, rest string) (*Schema, error) {
 		}
 	}
 	for _, f := range strings.Fields(flags) {
+		if group, ok := strings.CutPrefix(f, "@"); ok {
+			s.choice = p.choice(group)
+			continue
+		}
 		f, until, _ := strings.Cut(f, "=")
 		flag, ok := flagNames[f]
 		if !ok {
