@@ -1,0 +1,174 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"rhapsode/cmd/internal/cli"
+	"rhapsode/devices/dial"
+	"rhapsode/diffs"
+	"rhapsode/inventory"
+	"rhapsode/templates"
+)
+
+// app is what the commands share: the streams, the environment and the global flags.
+type app struct {
+	streams *cli.Streams
+	getenv  func(string) string
+
+	inventoryDir string
+	sshConfig    string
+	colour       string
+	quiet        bool
+	parallel     int
+
+	mu       sync.Mutex // guards password
+	password *string    // asked for at most once
+	dialMu   sync.Mutex // guards dialer
+	dialer   *dial.Dialer
+	redactor *diffs.Redactor
+}
+
+// colourOn decides on colour for results.
+func (a *app) colourOn() (bool, error) {
+	return a.streams.Colour(cli.ColourMode(a.colour), a.getenv("NO_COLOR"))
+}
+
+// network loads the inventory and prints its warnings.
+func (a *app) network() (*inventory.Network, error) {
+	net, err := a.loadNetwork()
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range net.Warnings {
+		a.streams.Notef("warning: %v", w)
+	}
+	return net, nil
+}
+
+func (a *app) loadNetwork() (*inventory.Network, error) {
+	dir := a.inventoryDir
+	if dir == "" {
+		dir = a.getenv("RHAPSODE_INVENTORY")
+	}
+	if dir == "" {
+		dir = "."
+	}
+	if _, err := os.Stat(filepath.Join(dir, "common.yaml")); errors.Is(err, os.ErrNotExist) {
+		return nil, cli.Hint(fmt.Errorf("no inventory in %s: it has no common.yaml", dir),
+			"name the tree with --inventory DIR or $RHAPSODE_INVENTORY; inventory/example is one to start from")
+	}
+	net, err := inventory.Load(dir)
+	if err != nil {
+		return nil, fmt.Errorf("load inventory %s: %w", dir, err)
+	}
+	return net, nil
+}
+
+// selectDevices loads the inventory and picks the devices of a query.
+func (a *app) selectDevices(query string) (*inventory.Network, []*inventory.Device, error) {
+	net, err := a.network()
+	if err != nil {
+		return nil, nil, err
+	}
+	devices, err := net.Select(query)
+	if err != nil {
+		return nil, nil, cli.WithCode(cli.Usage, err)
+	}
+	return net, devices, nil
+}
+
+// renderAll renders every device and reports all that fail, not the first only.
+func renderAll(net *inventory.Network, devices []*inventory.Device) ([]*templates.Rendered, error) {
+	out := make([]*templates.Rendered, len(devices))
+	var errs []error
+	for i, d := range devices {
+		r, err := templates.Render(net, d)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("render %s: %w", d.FQDN, err))
+			continue
+		}
+		out[i] = r
+	}
+	return out, errors.Join(errs...)
+}
+
+// stateDir is where runs are journalled: $XDG_STATE_HOME/rhapsode (XDG base directory specification).
+func (a *app) stateDir() (string, error) {
+	if dir := a.getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "rhapsode"), nil
+	}
+	home := a.getenv("HOME")
+	if home == "" {
+		return "", cli.Hint(errors.New("neither XDG_STATE_HOME nor HOME is set"), "the journal of runs needs a directory: set XDG_STATE_HOME")
+	}
+	return filepath.Join(home, ".local", "state", "rhapsode"), nil
+}
+
+// user is who is running the command, for the commit comment and the journal.
+func (a *app) user() string {
+	for _, name := range []string{"SUDO_USER", "USER", "LOGNAME"} {
+		if u := a.getenv(name); u != "" {
+			return u
+		}
+	}
+	return "unknown"
+}
+
+// askPassword gives the password for the routers: $RHAPSODE_PASSWORD, else what the person types, asked for once.
+func (a *app) askPassword(user, host string) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.password != nil {
+		return *a.password, nil
+	}
+	p := a.getenv("RHAPSODE_PASSWORD")
+	if p == "" {
+		var err error
+		if p, err = a.streams.Password(fmt.Sprintf("password of %s on %s: ", user, host)); err != nil {
+			return "", cli.Hint(err, "use an ssh key (IdentityFile in the ssh configuration, or ssh-agent) or $RHAPSODE_PASSWORD")
+		}
+	}
+	a.password = &p
+	return p, nil
+}
+
+// writeFile replaces a file at once: a reader sees the old content or the new. The mode is 0600, for rendered text may
+// hold secrets (SAFETY 14).
+func writeFile(name string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer os.Remove(tmp.Name()) //nolint:errcheck // gone already after the rename
+	_, err = tmp.Write(data)
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// plural writes a count with its noun.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return fmt.Sprintf("1 %s", noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// names lists the FQDNs of devices.
+func names(devices []*inventory.Device) string {
+	out := make([]string, len(devices))
+	for i, d := range devices {
+		out[i] = d.FQDN
+	}
+	return strings.Join(out, ", ")
+}

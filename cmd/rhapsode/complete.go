@@ -1,0 +1,41 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"rhapsode/inventory"
+)
+
+// completeQuery completes the first argument of a command with device names and the values of query keys. A faulty
+// inventory completes nothing: completion must stay silent.
+func (a *app) completeQuery(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	net, err := a.loadNetwork()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var out []cobra.Completion
+	for _, d := range net.Devices {
+		out = append(out, cobra.CompletionWithDesc(d.Name, d.Role+" at "+d.Site.Name))
+	}
+	return append(out, siteNames(net, "site:")...), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeSite completes the name of a site.
+func (a *app) completeSite(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	net, err := a.loadNetwork()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return siteNames(net, ""), cobra.ShellCompDirectiveNoFileComp
+}
+
+func siteNames(net *inventory.Network, prefix string) []cobra.Completion {
+	var out []cobra.Completion
+	for _, s := range net.Sites {
+		out = append(out, cobra.CompletionWithDesc(prefix+s.Name, s.Description))
+	}
+	return out
+}

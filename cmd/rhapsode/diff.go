@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"rhapsode/cmd/internal/cli"
+)
+
+// newDiff is `rhapsode diff QUERY`.
+func newDiff(a *app) *cobra.Command {
+	var o diffOptions
+	cmd := &cobra.Command{
+		Use:   "diff QUERY",
+		Short: "show what a commit would change",
+		Long: `Render every selected device and show what would change. The text is the device's own "show | compare": the
+candidate is locked, loaded, compared, checked and discarded; nothing is committed and no lock is held while you read.
+With --read-only the running configuration is fetched and compared here, without a lock; with --offline DIR no network
+is used at all. Equal diffs are shown once, with the devices they apply to.
+
+A statement that is inactive on a device and active in the render is held: a commit leaves it inactive.`,
+		Example: `  rhapsode diff '*'
+  rhapsode diff site:ams --read-only
+  rhapsode diff '*' --format html > review.html
+  rhapsode diff cr1.ams --offline running/`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeQuery,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.diff(cmd.Context(), args[0], o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.format, "format", "text", "text, markdown, html or json")
+	f.BoolVarP(&o.omit, "omit-diff", "O", false, "say that there is a difference, not which")
+	f.BoolVar(&o.readOnly, "read-only", false, "fetch and compare here: no lock, no candidate, no write access needed")
+	f.StringVar(&o.offline, "offline", "", "compare with running configurations kept in `DIR`/FQDN.conf")
+	a.fleetFlags(cmd)
+	cmd.MarkFlagsMutuallyExclusive("read-only", "offline")
+	return cmd
+}
+
+type diffOptions struct {
+	format   string
+	offline  string
+	omit     bool
+	readOnly bool
+}
+
+func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
+	if err := checkFormat(o.format); err != nil {
+		return err
+	}
+	net, list, err := a.selectDevices(query)
+	if err != nil {
+		return err
+	}
+	targets, err := renderTargets(net, list, nil)
+	if err != nil {
+		return err
+	}
+	var results []reviewed
+	switch {
+	case o.offline != "":
+		results = reviewOffline(o.offline, targets)
+	case o.readOnly:
+		results = a.reviewReadOnly(ctx, targets)
+	default:
+		results = a.reviewOnline(ctx, targets)
+	}
+	if err := a.printReview("rhapsode diff "+query, results, o.format, o.omit); err != nil {
+		return err
+	}
+	if err := reviewError(results); err != nil {
+		return err
+	}
+	for _, r := range results {
+		if r.plan.Compare != "" {
+			return cli.WithCode(cli.Diff, nil)
+		}
+	}
+	return nil
+}
+
+// reviewError sums up the devices that could not be reviewed: 3 when some could, 1 when none.
+func reviewError(results []reviewed) error {
+	var errs []error
+	for _, r := range results {
+		if r.err != nil {
+			errs = append(errs, r.err)
+		}
+	}
+	return someFailed(errs, len(results))
+}

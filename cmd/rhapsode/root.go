@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"rhapsode/cmd/internal/cli"
+)
+
+const rootHelp = `Rhapsode renders Junos configuration from an inventory, shows the change exactly as the
+router's own "show | compare" would, and commits it with a task comment, on many routers.
+
+QUERY selects devices: a glob over names (cr1.ams, 'cr*.ams*') or key:value (site:ams, role:core,
+type:mx204, status:active, kind:router); "not" binds tightest, then "and", then "," (or); parentheses group.
+  rhapsode diff 'site:ams and role:core'
+  rhapsode diff 'cr1.*, site:fra and not cr2.*'`
+
+// helpTemplate is cobra's own, ending with the exit codes.
+const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}
+` + cli.ExitHelp + "\n"
+
+// newRoot builds the whole command tree.
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "rhapsode",
+		Short:         "render, review and commit Junos configuration",
+		Long:          rootHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	f := root.PersistentFlags()
+	f.StringVarP(&a.inventoryDir, "inventory", "i", "", "inventory `DIR` (default $RHAPSODE_INVENTORY, else the current directory)")
+	f.StringVar(&a.sshConfig, "ssh-config", "", "ssh client configuration `FILE` (default $RHAPSODE_SSH_CONFIG, else ~/.ssh/config)")
+	f.StringVar(&a.colour, "color", "auto", "colour the result: auto, always or never")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress lines")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return cli.Hint(cli.WithCode(cli.Usage, err), fmt.Sprintf("see `%s --help`", cmd.CommandPath()))
+	})
+	root.SetHelpTemplate(helpTemplate)
+	root.AddCommand(
+		newGenerate(a), newDiff(a), newCommit(a),
+		newToggle(a, "deactivate"), newToggle(a, "activate"), newPingOffload(a),
+		newCompare(a), newFmt(a), newCheck(a),
+		newInventory(a), newHistory(a), newRuns(a), newVersion(a),
+	)
+	for _, c := range everyCommand(root) {
+		finish(c)
+	}
+	return root
+}
+
+// everyCommand lists a command and all below it.
+func everyCommand(c *cobra.Command) []*cobra.Command {
+	out := []*cobra.Command{c}
+	for _, sub := range c.Commands() {
+		out = append(out, everyCommand(sub)...)
+	}
+	return out
+}
+
+// finish gives a command what all have: a command of commands prints its help, and wrong arguments are usage errors.
+func finish(c *cobra.Command) {
+	if c.HasSubCommands() && c.HasParent() {
+		c.Args = cobra.NoArgs
+		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+	if check := c.Args; check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return cli.Hint(cli.WithCode(cli.Usage, err), fmt.Sprintf("see `%s --help`", cmd.CommandPath()))
+			}
+			return nil
+		}
+	}
+}
+
+// taskFlag reads -m: every changing command names a task.
+func taskFlag(cmd *cobra.Command, message *string) {
+	cmd.Flags().StringVarP(message, "message", "m", "", "task and reason, kept in the router's commit history: \"T123456 why\" (required)")
+}
+
+// needMessage refuses a changing command without -m.
+func needMessage(message string) error {
+	if strings.TrimSpace(message) == "" {
+		return cli.Hint(cli.WithCode(cli.Usage, errors.New("a change needs a task")), `say which and why: -m "T123456 why"`)
+	}
+	if strings.ContainsAny(message, "\n\r\x00") {
+		return cli.Usagef("the message must be one line")
+	}
+	return nil
+}

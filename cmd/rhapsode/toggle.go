@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"rhapsode/cmd/internal/cli"
+	"rhapsode/devices"
+	"rhapsode/diffs/junos"
+	"rhapsode/inventory"
+)
+
+// newToggle is `rhapsode deactivate` and `rhapsode activate`.
+func newToggle(a *app, verb string) *cobra.Command {
+	var o changeOptions
+	cmd := &cobra.Command{
+		Use:   verb + " QUERY STATEMENT... -m \"TASK why\"",
+		Short: verb + " statements of the running configuration",
+		Long: strings.ToUpper(verb[:1]) + verb[1:] + ` one or more statements on every selected device, with review and commit like any change.
+What is inactive on a router stays inactive until somebody runs "rhapsode activate": a normal commit holds it.`,
+		Example:           fmt.Sprintf(`  rhapsode %s site:ams 'firewall family inet filter border-in4 term offload-ping4' -m "T123456 ping1 down"`, verb),
+		Args:              cobra.MinimumNArgs(2),
+		ValidArgsFunction: a.completeQuery,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			_, list, err := a.selectDevices(args[0])
+			if err != nil {
+				return err
+			}
+			var paths [][]string
+			for _, s := range args[1:] {
+				words, err := splitStatement(s)
+				if err != nil {
+					return err
+				}
+				paths = append(paths, words)
+			}
+			if o.print {
+				for _, d := range list {
+					a.printConsole(d, setLines(verb, paths), o)
+				}
+				return nil
+			}
+			targets := setTargets(list, verb, func(d *inventory.Device, running *junos.Tree) ([][]string, error) {
+				for _, p := range paths {
+					if running.Lookup(p...) == nil {
+						return nil, cli.Hint(fmt.Errorf("%s has no statement %q", d.FQDN, strings.Join(p, " ")),
+							"give the whole path as in a set line, without the leading set")
+					}
+				}
+				return paths, nil
+			})
+			return a.change(cmd.Context(), targets, o, devices.Serial)
+		},
+	}
+	changeFlags(a, cmd, &o)
+	return cmd
+}
+
+// splitStatement splits a statement as it stands in a set line into its words.
+func splitStatement(s string) ([]string, error) {
+	words, err := junos.SplitWords(s)
+	if err != nil {
+		return nil, cli.WithCode(cli.Usage, fmt.Errorf("statement %q: %w", s, err))
+	}
+	if len(words) == 0 {
+		return nil, cli.Usagef("the statement is empty")
+	}
+	return words, nil
+}
