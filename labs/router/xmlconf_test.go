@@ -94,7 +94,9 @@ frobnicator {
 }
 `
 
-func viewOf(t *junos.Tree) view { return view{active: t, candidate: t, commit: commitRecord{User: "lab"}} }
+func viewOf(t *junos.Tree) view {
+	return view{active: t, candidate: t, commit: commitRecord{User: "lab"}}
+}
 
 // roundTrip writes a configuration as XML and reads it back.
 func roundTrip(t *testing.T, tree *junos.Tree) *junos.Tree {
