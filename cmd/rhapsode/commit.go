@@ -103,8 +103,8 @@ func (a *app) change(ctx context.Context, targets []target, o changeOptions, pai
 			return err
 		}
 	}
-	if err := reviewError(results); err != nil {
-		return cli.WithCode(cli.Failed, fmt.Errorf("review failed, nothing was changed:\n%w", err))
+	if err := reviewError(results, !o.json); err != nil {
+		return cli.WithCode(cli.Failed, fmt.Errorf("nothing was changed: %w", err))
 	}
 	var todo []reviewed
 	for _, r := range results {
@@ -199,6 +199,9 @@ func (a *app) printOutcomes(run string, outcomes []devices.Outcome, o changeOpti
 			continue
 		}
 		a.streams.Printf("%s: %s\n", out.Device, out)
+		for _, n := range out.Notes {
+			a.streams.Printf("    note: %s\n", a.redactorOnce().Text(n))
+		}
 	}
 	if !o.json {
 		a.streams.Printf("run %s: %d of %s committed and confirmed\n", run, committed, plural(len(outcomes), "device"))

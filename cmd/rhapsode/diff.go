@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -69,7 +71,7 @@ func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 	if err := a.printReview("rhapsode diff "+query, results, o.format, o.omit); err != nil {
 		return err
 	}
-	if err := reviewError(results); err != nil {
+	if err := reviewError(results, o.format == "text"); err != nil {
 		return err
 	}
 	for _, r := range results {
@@ -80,13 +82,20 @@ func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 	return nil
 }
 
-// reviewError sums up the devices that could not be reviewed: 3 when some could, 1 when none.
-func reviewError(results []reviewed) error {
+// reviewError sums up the devices that could not be reviewed: 3 when some could, 1 when none. Where the report has just
+// been shown as text, it has said why, and the names are enough.
+func reviewError(results []reviewed, shown bool) error {
 	var errs []error
+	var who []string
 	for _, r := range results {
 		if r.err != nil {
 			errs = append(errs, r.err)
+			who = append(who, r.device.FQDN)
 		}
+	}
+	if shown && len(errs) > 0 {
+		code := cli.CodeOf(someFailed(errs, len(results)))
+		return cli.WithCode(code, fmt.Errorf("no review of %s (the report says why)", strings.Join(who, ", ")))
 	}
 	return someFailed(errs, len(results))
 }

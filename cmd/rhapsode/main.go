@@ -47,6 +47,7 @@ func run(streams *cli.Streams, getenv func(string) string, args []string) cli.Co
 	if err != nil && ctx.Err() != nil {
 		err = cli.WithCode(cli.Interrupted, err)
 	}
+	streams.Redact = a.redactorOnce().Text
 	streams.Report(err)
 	return cli.CodeOf(err)
 }

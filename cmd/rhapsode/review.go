@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"rhapsode/devices"
@@ -26,9 +27,10 @@ type target struct {
 
 // reviewed is a target after review: a plan, or the reason why there is none.
 type reviewed struct {
-	device *inventory.Device
-	plan   diffs.DevicePlan
-	err    error
+	device   *inventory.Device
+	plan     diffs.DevicePlan
+	warnings []string
+	err      error
 }
 
 // renderTargets makes targets that load the rendered configuration; activate names held statements to activate anyway.
@@ -86,39 +88,44 @@ func setLines(verb string, paths [][]string) string {
 func (a *app) reviewOnline(ctx context.Context, targets []target) []reviewed {
 	progress := a.progress()
 	return devices.Each(ctx, a.parallel, targets, func(ctx context.Context, t target) reviewed {
-		plan, err := a.reviewDevice(ctx, t)
+		r := reviewed{device: t.device}
+		r.err = a.reviewDevice(ctx, t, &r)
 		switch {
-		case err != nil:
+		case r.err != nil:
 			progress.Step(t.device.FQDN, "failed")
-		case plan.Compare == "":
+		case r.plan.Compare == "":
 			progress.Step(t.device.FQDN, "no difference")
 		default:
 			progress.Step(t.device.FQDN, "reviewed")
 		}
-		return reviewed{t.device, plan, err}
+		return r
 	})
 }
 
-func (a *app) reviewDevice(ctx context.Context, t target) (plan diffs.DevicePlan, err error) {
+func (a *app) reviewDevice(ctx context.Context, t target, r *reviewed) (err error) {
 	dev, err := a.connect(ctx, t.device)
 	if err != nil {
-		return plan, err
+		return err
 	}
 	defer func() { err = errors.Join(err, dev.Close()) }()
 	running, err := runningTree(ctx, dev)
 	if err != nil {
-		return plan, err
+		return err
 	}
-	change, held, err := t.want(running)
+	ours, err := planHere(t, running)
 	if err != nil {
-		return plan, err
+		return err
 	}
-	plan, err = devices.Review(ctx, dev, change)
+	r.plan, err = devices.Review(ctx, dev, ours.Changes...)
 	if err != nil {
-		return plan, err
+		return err
 	}
-	plan.Held, err = devices.ExplainHeld(ctx, dev, held)
-	return plan, err
+	if r.plan.Fingerprint == ours.Fingerprint && !slices.Equal(r.plan.Edits, ours.Edits) {
+		r.warnings = append(r.warnings, "our engine expects another change than the device shows; please report it. Ours: "+
+			strings.Join(ours.Edits, "; "))
+	}
+	r.plan.Held, err = devices.ExplainHeld(ctx, dev, ours.Held)
+	return err
 }
 
 // runningTree fetches and parses what a device runs.

@@ -29,6 +29,9 @@ type Streams struct {
 	OutTerminal bool
 	ErrTerminal bool
 
+	// Redact hides secrets in the errors that Report prints; nil prints them as they are.
+	Redact func(string) string
+
 	mu    sync.Mutex // guards Err against interleaved lines
 	lines *bufio.Reader
 }

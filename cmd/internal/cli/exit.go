@@ -101,9 +101,13 @@ func (s *Streams) Report(err error) {
 	if e, ok := errors.AsType[*exitError](err); err == nil || ok && e.err == nil {
 		return
 	}
-	s.Notef("error: %s", strings.TrimRight(err.Error(), "\n"))
+	redact := s.Redact
+	if redact == nil {
+		redact = func(text string) string { return text }
+	}
+	s.Notef("error: %s", redact(strings.TrimRight(err.Error(), "\n")))
 	for _, h := range hints(err) {
-		s.Notef("hint: %s", h)
+		s.Notef("hint: %s", redact(h))
 	}
 }
 
