@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -76,7 +77,7 @@ func cmdExitCode(ts *testscript.TestScript, neg bool, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
 	got := 0
 	if err != nil {
-		ee, ok := err.(*exec.ExitError)
+		ee, ok := errors.AsType[*exec.ExitError](err)
 		if !ok {
 			ts.Fatalf("run %s: %v", args[1], err)
 		}
@@ -108,8 +109,10 @@ func cmdRouter(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: router NAME [CONFIG] [FLAGS...]")
 	}
 	port, sshPort := freePort(ts), freePort(ts)
-	argv := []string{"serve", "--hostname", args[0], "--listen", addr(port), "--ssh", addr(sshPort),
-		"--user", "lab", "--state", ts.MkAbs("router-" + args[0])}
+	argv := []string{
+		"serve", "--hostname", args[0], "--listen", addr(port), "--ssh", addr(sshPort),
+		"--user", "lab", "--state", ts.MkAbs("router-" + args[0]),
+	}
 	if len(args) > 1 {
 		argv = append(argv, "--config", ts.MkAbs(args[1]))
 	}
@@ -128,8 +131,10 @@ func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 	files, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*.conf"))
 	ts.Check(err)
 	base := freeRange(ts, len(files))
-	start(ts, fmt.Sprintf("ready %d", len(files)), append([]string{"fleet", "--count", fmt.Sprint(len(files)),
-		"--listen", addr(base), "--config-dir", ts.MkAbs(args[0]), "--user", "lab", "--state", ts.MkAbs("fleet")}, args[1:]...))
+	start(ts, fmt.Sprintf("ready %d", len(files)), append([]string{
+		"fleet", "--count", fmt.Sprint(len(files)),
+		"--listen", addr(base), "--config-dir", ts.MkAbs(args[0]), "--user", "lab", "--state", ts.MkAbs("fleet"),
+	}, args[1:]...))
 	for i, f := range files {
 		addHost(ts, strings.TrimSuffix(filepath.Base(f), ".conf"), base+i)
 	}

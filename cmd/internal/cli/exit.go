@@ -120,7 +120,7 @@ func hints(err error) []string {
 		if err == nil {
 			return
 		}
-		if h, ok := err.(interface{ Hint() string }); ok { //nolint:errorlint // each level is looked at in turn
+		if h, ok := err.(interface{ Hint() string }); ok {
 			if text := h.Hint(); text != "" && !seen[text] {
 				seen[text] = true
 				out = append(out, text)
