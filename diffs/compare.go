@@ -123,7 +123,7 @@ const (
 	bangIndent  = 1 // more, for `! inactive:` and its kin
 )
 
-// sort of a hunk: lines of different sorts don't share one.
+// hunkSort is what kind of lines a hunk has: lines of different sorts don't share one.
 type hunkSort uint8
 
 const (
@@ -148,12 +148,12 @@ type comparer struct {
 	indent string
 }
 
-// open makes sure that the last hunk is one for the owner's lines.
-func (c *comparer) open(owner owner, sort hunkSort, path []string, indent int) {
-	if c.owner == owner && c.sort == sort && len(c.hunks) > 0 {
+// open makes sure that the last hunk is one for the lines of an owner.
+func (c *comparer) open(of owner, sort hunkSort, path []string, indent int) {
+	if c.owner == of && c.sort == sort && len(c.hunks) > 0 {
 		return
 	}
-	c.owner, c.sort, c.indent = owner, sort, strings.Repeat(" ", indent)
+	c.owner, c.sort, c.indent = of, sort, strings.Repeat(" ", indent)
 	c.hunks = append(c.hunks, Hunk{Path: path})
 }
 
@@ -197,9 +197,9 @@ func (c *comparer) container(l level, parent owner, b, a *junos.Node) {
 }
 
 // flags shows that a container or entry of both sides was deactivated, protected or annotated.
-func (c *comparer) flags(l level, owner owner, indent int, b, a *junos.Node) {
+func (c *comparer) flags(l level, of owner, indent int, b, a *junos.Node) {
 	bang := func(word string) {
-		c.open(owner, flagHunk, l.path, indent+bangIndent)
+		c.open(of, flagHunk, l.path, indent+bangIndent)
 		plain := *a
 		plain.Inactive, plain.Protected = false, false
 		c.emit('!', word+": "+l.short(&plain))
@@ -217,7 +217,7 @@ func (c *comparer) flags(l level, owner owner, indent int, b, a *junos.Node) {
 		bang("unprotect")
 	}
 	if a.Annotation != b.Annotation {
-		c.open(owner, plainHunk, l.path, indent)
+		c.open(of, plainHunk, l.path, indent)
 		c.annotation(b, a)
 		c.emit(' ', l.short(a))
 	}

@@ -14,6 +14,9 @@ import (
 // The commands come in phases: unprotect; delete; deactivate what stays; set, and deactivate what is new; activate;
 // annotate; insert, for lists that the user orders; protect. Within a phase they follow the configuration. (What stays
 // is deactivated before anything is set, since setting a statement deletes an active one that it excludes.)
+//
+// A command for a statement that the schema doesn't know doesn't say where keywords end and values begin: it names the
+// change, and entering it can give another shape of the same words.
 func Edits(before, after *junos.Tree) []string {
 	e := &editor{}
 	e.children(nil, before.Root, after.Root)
@@ -272,7 +275,8 @@ func inactiveFirst(n *junos.Node) *junos.Node {
 	c.Children = make([]*junos.Node, 0, len(n.Children))
 	for _, first := range []bool{true, false} {
 		for _, child := range n.Children {
-			if (leafy(child) && child.Inactive) == first {
+			// Leaves without a keyword are told apart by their order.
+			if (leafy(child) && child.Inactive && !child.Is(junos.Hidden)) == first {
 				c.Children = append(c.Children, inactiveFirst(child))
 			}
 		}

@@ -146,6 +146,27 @@ func printable(s string) string {
 	}, s)), " ")
 }
 
+// visible makes control characters in a diff visible, \x1b for the one that begins a terminal's sequences: what stands in
+// a configuration must neither hide a line nor change another. Newlines and tabs stay.
+func visible(text string) string {
+	if !strings.ContainsFunc(text, isControl) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if isControl(r) {
+			fmt.Fprintf(&b, `\x%02x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func isControl(r rune) bool {
+	return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0
+}
+
 // WriteText writes the report for a terminal or a file: a head for each group with its devices, what is held and what
 // went wrong, the diff; the counts last.
 func WriteText(w io.Writer, r *Report, opts ReportOptions) error {
@@ -165,7 +186,7 @@ func WriteText(w io.Writer, r *Report, opts ReportOptions) error {
 			}
 			fmt.Fprintln(bw, paint(sgr, n.String()))
 		}
-		text := g.Text
+		text := visible(g.Text)
 		if opts.Color {
 			text = Colorize(text)
 		}

@@ -20,28 +20,14 @@ func TestReportGolden(t *testing.T) {
 		for _, d := range in {
 			r.Devices = append(r.Devices, DeviceResult{d.Device, d.Status, d.Diff, d.Error, d.Hint, d.Warnings, d.Held, d.Orphans})
 		}
-		var b strings.Builder
-		for _, form := range []struct {
-			part string
-			err  error
-		}{
-			{"want.txt", WriteText(&b, r, ReportOptions{})},
-		} {
-			if form.err != nil {
-				t.Fatal(form.err)
-			}
-			g.want(t, form.part, b.String())
-		}
-		for part, write := range map[string]func(*strings.Builder) error{
-			"want.md":   func(b *strings.Builder) error { return WriteMarkdown(b, r, ReportOptions{}) },
-			"want.json": func(b *strings.Builder) error { return WriteJSON(b, r, ReportOptions{}) },
-			"want.html": func(b *strings.Builder) error { return WriteHTML(b, r, ReportOptions{}) },
+		for _, form := range []struct{ part, writer string }{
+			{"want.txt", "text"}, {"want.md", "markdown"}, {"want.json", "json"}, {"want.html", "html"},
 		} {
 			var b strings.Builder
-			if err := write(&b); err != nil {
+			if err := writers[form.writer](&b, r, ReportOptions{}); err != nil {
 				t.Fatal(err)
 			}
-			g.want(t, part, b.String())
+			g.want(t, form.part, b.String())
 		}
 	})
 }
@@ -62,6 +48,23 @@ func TestWriteTextColor(t *testing.T) {
 	uncolored := strings.NewReplacer(sgrRed, "", sgrGreen, "", sgrYellow, "", sgrBold, "", sgrReset, "").Replace(color.String())
 	if uncolored != plain.String() {
 		t.Errorf("colour changes the text: %q, %q", uncolored, plain.String())
+	}
+}
+
+// Nothing that a device sends reaches the terminal as a command.
+func TestWriteTextControl(t *testing.T) {
+	var b strings.Builder
+	r := &Report{Devices: []DeviceResult{{
+		Device: "a.example.net", Status: Changed, Text: "[edit]\n+ banner \"\x1b[2J\u009b\";\n", Err: "\x1b[1A", Warnings: []string{"a\rb\nc"},
+	}}}
+	if err := WriteText(&b, r, ReportOptions{Color: false}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsFunc(b.String(), isControl) {
+		t.Errorf("got %q", b.String())
+	}
+	if want := `banner "\x1b[2J\x9b";`; !strings.Contains(b.String(), want) {
+		t.Errorf("got %q, want it to contain %s", b.String(), want)
 	}
 }
 
