@@ -251,6 +251,9 @@ func tail(n *Node) (text string, ok bool) {
 			return "", false
 		}
 		if i > 0 {
+			if swallows(n.Children[i-1], c) {
+				return "", false
+			}
 			text += " "
 		}
 		var head string
@@ -260,6 +263,20 @@ func tail(n *Node) (text string, ok bool) {
 		text += joinPrefix(head, t)
 	}
 	return text, true
+}
+
+// swallows reports whether next, written behind c on the same line, would be read as part of c.
+func swallows(c, next *Node) bool {
+	if c.Kind != Container {
+		return false
+	}
+	if c.Schema == nil || next.Is(Hidden) || c.Schema.Child(next.Name) != nil {
+		return true
+	}
+	if h, full := c.Schema.hiddenFor(c.Children); h != nil && !full {
+		return true
+	}
+	return len(c.Children) > 0 && swallows(c.Children[len(c.Children)-1], next)
 }
 
 // collapses reports whether an only child goes onto its parent's line (`then accept;`). Entries of a list and

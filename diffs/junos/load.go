@@ -1,6 +1,7 @@
 package junos
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -51,7 +52,14 @@ func (m *Mode) UnmarshalText(text []byte) error {
 // given in curly form. file names the text in complaints. A warning (`statement not found`) doesn't stop a load; with
 // an error (an ErrorList) the tree is as it was.
 func (t *Tree) Load(file string, text []byte, mode Mode) (warnings []*Error, err error) {
-	src := string(text)
+	warnings, err = t.load(file, string(text), mode)
+	slices.SortStableFunc(warnings, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+	})
+	return warnings, err
+}
+
+func (t *Tree) load(file, src string, mode Mode) (warnings []*Error, err error) {
 	if mode == Set {
 		next := t.Clone()
 		warnings, err = next.loadSet(file, src)
@@ -146,7 +154,7 @@ func (m *merger) children(dst, src *Node, path []string) {
 		i, found := at.find(dst.Children, s)
 		found = found && dst.Children[i].Op&DeleteOp == 0
 		switch sub := append(path, s.Words()...); {
-		case s.Op&DeleteOp != 0 && found && m.delete(dst.Children[i], s):
+		case s.Op&DeleteOp != 0 && found && m.delete(dst.Children[i], s, path):
 			dst.Children[i] = &Node{Kind: Leaf, Op: DeleteOp} // swept below; indexes stay valid
 			gone = true
 		case s.Op&DeleteOp != 0 && found && s.Kind == LeafList:
@@ -179,22 +187,16 @@ func (m *merger) deleteList(dst *Node, list *Schema) (found bool) {
 }
 
 // delete reports whether a `delete:` of s takes d away as a whole. From a leaf-list it takes the named values.
-func (m *merger) delete(d, s *Node) bool {
-	switch s.Kind {
-	case LeafList:
-		if len(s.Values) == 0 {
-			return true
-		}
-		before := len(d.Values)
-		d.Values = slices.DeleteFunc(slices.Clone(d.Values), func(v string) bool { return slices.Contains(s.Values, v) })
-		if len(d.Values) == before {
-			m.notFound(nil, s)
-		}
-		return len(d.Values) == 0
-	case Leaf:
+func (m *merger) delete(d, s *Node, path []string) bool {
+	if s.Kind != LeafList || len(s.Values) == 0 {
 		return true
 	}
-	return true
+	before := len(d.Values)
+	d.Values = slices.DeleteFunc(slices.Clone(d.Values), func(v string) bool { return slices.Contains(s.Values, v) })
+	if len(d.Values) == before {
+		m.notFound(path, s)
+	}
+	return len(d.Values) == 0
 }
 
 // node loads s onto d, which is the same statement.
@@ -212,7 +214,7 @@ func (m *merger) node(d, s *Node, path []string) {
 	}
 }
 
-// sibling finds the Same statement among siblings; many of them are found by a map.
+// siblingIndex finds the Same statement among siblings, if they are many; nil: they are few.
 type siblingIndex map[string]int
 
 func siblings(children []*Node) siblingIndex {

@@ -31,7 +31,7 @@ func normalize(n *Node) {
 
 // isVoid reports whether a statement says nothing: Junos doesn't keep it.
 func isVoid(n *Node) bool {
-	return n.Is(Bare) && n.Kind == Container && len(n.Children) == 0 && n.Op&DeleteOp == 0
+	return n.Kind == Container && (n.Is(Bare) || n.Is(Inline)) && len(n.Children) == 0 && n.Op&DeleteOp == 0
 }
 
 // place is where a statement stands among its siblings; what no schema knows comes last, as it was given.
@@ -297,17 +297,18 @@ func dropChoices(n *Node) {
 
 // settleUnknown decides together what the unknown statements of one block are: a keyword that stands with braces and
 // a second word somewhere, or with several different second words, is a list; one that stands with brackets somewhere
-// is a leaf-list.
+// is a leaf-list. What has one name is put together, as a router does.
 func settleUnknown(run []*Node) {
 	type traits struct {
 		first               *Node
+		at                  int
 		entry, list, differ bool
 	}
 	names := make(map[string]*traits, len(run))
 	for _, n := range run {
 		t := names[n.Name]
 		if t == nil {
-			t = &traits{first: n}
+			t = &traits{first: n, at: len(names)}
 			names[n.Name] = t
 		}
 		t.entry = t.entry || n.Kind == Entry
@@ -326,4 +327,5 @@ func settleUnknown(run []*Node) {
 			n.Kind = Entry
 		}
 	}
+	slices.SortStableFunc(run, func(a, b *Node) int { return names[a.Name].at - names[b.Name].at })
 }

@@ -95,7 +95,8 @@ func (d *disagreements) node(p string, s *Schema, y *yangNode) {
 	}
 	flags := strings.Fields(y.Flags)
 	for name, f := range map[string]Flag{"oneliner": Oneliner, "oneliner-plus": OnelinerPlus, "homogeneous": Homogeneous} {
-		if in := slices.Contains(flags, name); in != s.Is(f) && (in || kind != Entry) {
+		if in := slices.Contains(flags, name); in != s.Is(f) && (in || kind != Entry) &&
+			!(f == Homogeneous && s.Is(Hidden)) { // entries of a list without a name stand together anyway
 			d.add(p, "%s %v, schema %v", name, s.Is(f), in)
 		}
 	}

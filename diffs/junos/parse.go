@@ -294,7 +294,7 @@ func (p *parser) open(n *Node, list *Schema, tg tags, brace token) {
 		p.skipBlock()
 		return
 	}
-	start, depth := p.words[0].pos, len(p.stack)
+	start, depth, errs := p.words[0].pos, len(p.stack), len(p.errs)
 	p.tags = tags{}
 	p.stack = append(p.stack, r.chain...)
 	if r.list != nil {
@@ -305,7 +305,7 @@ func (p *parser) open(n *Node, list *Schema, tg tags, brace token) {
 	}
 	p.stack = p.stack[:depth]
 	p.leaves = p.leaves[:0]
-	if len(r.last.Children) == 0 && r.last.Is(Bare) && r.last.Op&DeleteOp == 0 {
+	if len(r.last.Children) == 0 && r.last.Is(Bare) && r.last.Op&DeleteOp == 0 && len(p.errs) == errs {
 		p.warn(start, msgEmpty)
 	}
 }

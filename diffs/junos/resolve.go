@@ -95,15 +95,13 @@ func (b *builder) walk(parent *Node, ws []word, m walkMode) (walked, *Error) {
 		if leaf && n == parent && !m.set {
 			return r, b.complaint(ws[i].pos, msgSyntax, "; before "+Quote(ws[i].text))
 		}
-		s := n.Schema.Child(ws[i].text)
+		var s *Schema
 		kw := 1
 		if i == 0 && m.list != nil {
 			s, kw = m.list, 0
-		} else if s == nil {
-			kw = 0
-			if s = n.Schema.hiddenFor(n); s != nil && s.Kind != Entry && !b.fits(n, ws[i:], m) {
-				s = nil
-			}
+		} else {
+			s, kw = b.find(&r, parent, ws[i:], m)
+			n = r.last
 		}
 		if s != nil && m.open && (s.Kind == Leaf || s.Kind == LeafList) {
 			s = nil // the table has it as a leaf, the text has a block: believe the text
@@ -136,6 +134,34 @@ func (b *builder) walk(parent *Node, ws []word, m walkMode) (walked, *Error) {
 	}
 	b.chain, b.found = r.chain, r.leaves
 	return r, nil
+}
+
+// find looks up what the next word names: a child of the innermost container by its keyword, a child whose keyword is
+// not written, or else a child of a one-line container further out, to which r goes back (`inet 1.2.3.4 hostname x`).
+// kw is how many words the keyword takes.
+func (b *builder) find(r *walked, parent *Node, ws []word, m walkMode) (s *Schema, kw int) {
+	n := r.last
+	if s = n.Schema.Child(ws[0].text); s != nil {
+		return s, 1
+	}
+	got := n.Children
+	if n != parent {
+		got = r.leaves
+	}
+	s, full := n.Schema.hiddenFor(got)
+	if s != nil && s.Kind != Entry && !b.fits(n, ws, m) {
+		s = nil
+	}
+	if s != nil && !full {
+		return s, 0
+	}
+	for i := len(r.chain) - 2; i >= 0 && (r.chain[i].Is(Oneliner) || r.chain[i].Is(OnelinerPlus)); i-- {
+		if outer := r.chain[i].Schema.Child(ws[0].text); outer != nil {
+			r.last, r.chain = r.chain[i], r.chain[:i+1]
+			return outer, 1
+		}
+	}
+	return s, 0
 }
 
 // fits reports whether the words can be values of hidden leaves of n, rather than a statement the table lacks.

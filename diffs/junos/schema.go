@@ -112,19 +112,19 @@ func link(s *Schema) {
 	}
 }
 
-// hiddenFor picks the hidden child that a word without a keyword belongs to: the first leaf that node has not got
-// yet, else the last hidden child.
-func (s *Schema) hiddenFor(n *Node) *Schema {
+// hiddenFor picks the hidden child that a word without a keyword belongs to: the first leaf that is not among those
+// which n has got already. full means that all have been got; then it is the last.
+func (s *Schema) hiddenFor(got []*Node) (child *Schema, full bool) {
 	if s == nil || s.idx == nil || len(s.idx.hidden) == 0 {
-		return nil
+		return nil, false
 	}
 	for _, h := range s.idx.hidden {
 		if h.Kind == Entry || h.Kind == LeafList {
-			return h
+			return h, false
 		}
-		if !slices.ContainsFunc(n.Children, func(c *Node) bool { return c.Schema == h }) {
-			return h
+		if !slices.ContainsFunc(got, func(c *Node) bool { return c.Schema == h }) {
+			return h, false
 		}
 	}
-	return s.idx.hidden[len(s.idx.hidden)-1]
+	return s.idx.hidden[len(s.idx.hidden)-1], true
 }

@@ -65,7 +65,17 @@ func (w *setWriter) node(n *Node) {
 				w.push(v)
 			}
 		}
-		for _, c := range n.Children {
+		children := n.Children
+		if run := hiddenRun(children); run > 1 {
+			at := len(w.path)
+			for _, c := range children[:run] {
+				w.push(c.Values[0])
+			}
+			w.emit("set", "")
+			w.path = w.path[:at]
+			children = children[run:]
+		}
+		for _, c := range children {
 			w.node(c)
 		}
 		if len(n.Children) == 0 {
@@ -82,4 +92,15 @@ func (w *setWriter) node(n *Node) {
 		w.emit("annotate", Quote(n.Annotation))
 	}
 	w.path = w.path[:at]
+}
+
+// hiddenRun counts the leaves without a keyword that a container begins with. They can be told apart by their order
+// only, so that several of them stand on one line: `aggregator 64496 192.0.2.1`.
+func hiddenRun(children []*Node) int {
+	for i, c := range children {
+		if c.Kind != Leaf || !c.Is(Hidden) || len(c.Values) != 1 || c.marked() {
+			return i
+		}
+	}
+	return len(children)
 }

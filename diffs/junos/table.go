@@ -259,6 +259,9 @@ func (p *tableParser) structural(name, rest string) (*Schema, error) {
 		}
 		s.Flags |= flag
 	}
+	if s.Is(Hidden | Homogeneous) {
+		return nil, fmt.Errorf("a homogeneous list has its name written")
+	}
 	return s, nil
 }
 
