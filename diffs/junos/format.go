@@ -122,16 +122,17 @@ func (w *writer) block(entries []*Node, prefix string, depth int) {
 	if len(entries) == 0 {
 		return
 	}
-	var tags string
+	tags, name := "", entries[0].Name
 	if first := entries[0]; len(first.Values) == 0 { // stands for them all
 		tags, entries = first.Tags(), entries[1:]
-		if first.Op&DeleteOp != 0 || len(entries) == 0 {
-			w.line(depth, tags, joinPrefix(prefix, Quote(first.Name)), ";")
+		name = first.Name
+		if first.Op&DeleteOp != 0 {
+			w.line(depth, tags, joinPrefix(prefix, Quote(name)), ";")
 			w.block(entries, prefix, depth)
 			return
 		}
 	}
-	w.line(depth, tags, joinPrefix(prefix, Quote(entries[0].Name)), " {")
+	w.line(depth, tags, joinPrefix(prefix, Quote(name)), " {")
 	for _, e := range entries {
 		w.node(e, "", true, depth+1)
 	}
@@ -243,7 +244,7 @@ func tail(n *Node) (text string, ok bool) {
 		return "", false
 	}
 	for i, c := range n.Children {
-		if c.marked() || c.Kind == Entry {
+		if c.marked() || c.Kind == Entry || c.Schema == nil && len(n.Children) > 1 {
 			return "", false
 		}
 		var t string

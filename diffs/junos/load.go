@@ -264,7 +264,8 @@ func unifyUnknown(a, b *Node) {
 	kinds := map[string]Kind{}
 	for _, n := range [...]*Node{a, b} {
 		for i := len(n.Children) - 1; i >= 0 && n.Children[i].Schema == nil; i-- {
-			if c := n.Children[i]; c.Kind == Entry || c.Kind == LeafList && kinds[c.Name] != Entry {
+			switch c := n.Children[i]; {
+			case c.Kind == Entry, c.Kind == LeafList && kinds[c.Name] != Entry, c.Kind == Container && kinds[c.Name] == 0:
 				kinds[c.Name] = c.Kind
 			}
 		}
@@ -274,7 +275,7 @@ func unifyUnknown(a, b *Node) {
 	}
 	for _, n := range [...]*Node{a, b} {
 		for _, c := range n.Children {
-			if k, ok := kinds[c.Name]; ok && c.Schema == nil && c.Kind == Leaf && len(c.Values) > 0 {
+			if k, ok := kinds[c.Name]; ok && c.Schema == nil && c.Kind == Leaf && (len(c.Values) > 0) == (k != Container) {
 				c.Kind = k
 			}
 		}

@@ -19,19 +19,46 @@ func normalize(n *Node) {
 		slices.SortStableFunc(n.Children, compareNodes)
 		n.Children = joinTwins(n.Children)
 	}
-	bare := false
+	void := false
 	for _, c := range n.Children {
 		normalize(c)
-		bare = bare || isVoid(c)
+		void = void || isVoid(n, c)
+		if c.Schema == nil && len(c.Children) == 0 {
+			demote(n, c)
+		}
 	}
-	if bare {
-		n.Children = slices.DeleteFunc(n.Children, isVoid)
+	if void {
+		n.Children = slices.DeleteFunc(n.Children, func(c *Node) bool { return isVoid(n, c) })
 	}
 }
 
-// isVoid reports whether a statement says nothing: Junos doesn't keep it.
-func isVoid(n *Node) bool {
-	return n.Kind == Container && (n.Is(Bare) || n.Is(Inline)) && len(n.Children) == 0 && n.Op&DeleteOp == 0
+// demote makes an unknown block without contents what it would be without its braces: a leaf, unless siblings of its
+// name make it an entry of a list.
+func demote(n, c *Node) {
+	if c.Kind == Container {
+		c.Kind = Leaf
+	}
+	if c.Kind != Entry {
+		return
+	}
+	for _, s := range n.Children {
+		if s != c && s.Schema == nil && s.Name == c.Name && s.Kind == Entry {
+			return
+		}
+	}
+	c.Kind = Leaf
+}
+
+// isVoid reports whether statement c of n says nothing: Junos doesn't keep it. That is an empty container that only
+// exists to hold others, and an empty block of what the table has as a leaf.
+func isVoid(n, c *Node) bool {
+	if len(c.Children) > 0 || c.Op&DeleteOp != 0 {
+		return false
+	}
+	if c.Schema == nil {
+		return n.Schema.Child(c.Name) != nil
+	}
+	return c.Kind == Container && (c.Is(Bare) || c.Is(Inline))
 }
 
 // place is where a statement stands among its siblings; what no schema knows comes last, as it was given.
@@ -300,9 +327,9 @@ func dropChoices(n *Node) {
 // is a leaf-list. What has one name is put together, as a router does.
 func settleUnknown(run []*Node) {
 	type traits struct {
-		first               *Node
-		at                  int
-		entry, list, differ bool
+		first                    *Node
+		at                       int
+		box, entry, list, differ bool
 	}
 	names := make(map[string]*traits, len(run))
 	for _, n := range run {
@@ -311,16 +338,19 @@ func settleUnknown(run []*Node) {
 			t = &traits{first: n, at: len(names)}
 			names[n.Name] = t
 		}
+		t.box = t.box || n.Kind == Container
 		t.entry = t.entry || n.Kind == Entry
 		t.list = t.list || n.Kind == LeafList
 		t.differ = t.differ || !slices.Equal(n.Values, t.first.Values)
 	}
 	for _, n := range run {
 		t := names[n.Name]
-		if n.Kind != Leaf || len(n.Values) == 0 {
-			continue
-		}
 		switch {
+		case n.Kind != Leaf:
+		case len(n.Values) == 0:
+			if t.box {
+				n.Kind = Container
+			}
 		case t.list && !t.entry:
 			n.Kind = LeafList
 		case t.entry || t.differ:

@@ -305,7 +305,10 @@ func (p *parser) open(n *Node, list *Schema, tg tags, brace token) {
 	}
 	p.stack = p.stack[:depth]
 	p.leaves = p.leaves[:0]
-	if len(r.last.Children) == 0 && r.last.Is(Bare) && r.last.Op&DeleteOp == 0 && len(p.errs) == errs {
+	if len(r.chain) > 1 {
+		n = r.chain[len(r.chain)-2]
+	}
+	if r.list == nil && isVoid(n, r.last) && len(p.errs) == errs {
 		p.warn(start, msgEmpty)
 	}
 }
