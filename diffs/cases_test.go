@@ -29,11 +29,6 @@ func sharedCases(t *testing.T) []string {
 // caseReleases names the release for those cases whose order is that of an older one.
 var caseReleases = map[string]string{"34.txt": "20.4", "53.txt": "13.3", "62.txt": "20.4"}
 
-// casesFailing lists the cases that do not pass yet, each with its reason. One that passes must be taken off.
-var casesFailing = map[string]string{
-	"52.txt": "local-address stands before multihop in it, and behind it in the table, which follows current releases",
-}
-
 func TestSharedCompareCases(t *testing.T) {
 	for _, file := range sharedCases(t) {
 		name := filepath.Base(file)
@@ -48,13 +43,7 @@ func TestSharedCompareCases(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := Compare(parse(t, "before", before, schema), parse(t, "after", after, schema)).String()
-			reason, failing := casesFailing[name]
-			switch {
-			case got != want && failing:
-				t.Skipf("known: %s", reason)
-			case got == want && failing:
-				t.Errorf("passes now: take it off casesFailing")
-			case got != want:
+			if got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})

@@ -57,10 +57,11 @@ func (d *Diff) String() string {
 //
 // Releases differ in the order of their statements and of the keys of a list. Where before was read from one text, that
 // text has the order of the device that wrote it, and the comparison follows it; what only after has comes behind the
-// nearest statement that precedes it in the schema's table. For a tree that was put together by loads, all comes in the
-// order of the table, but for the top level, which comes in the order of before.TopOrder.
+// nearest statement that precedes it in the schema's table, and statements that are new side by side come as after has
+// them, if that was read from one text too. For a tree that was put together by loads, all comes in the order of the
+// table, but for the top level, which comes in the order of before.TopOrder.
 func Compare(before, after *junos.Tree) *Diff {
-	c := &comparer{order: orderOf(before)}
+	c := &comparer{before: orderOf(before), after: orderOf(after)}
 	c.children(level{}, before.Root, after.Root)
 	return &Diff{Hunks: c.hunks}
 }
@@ -141,7 +142,8 @@ type owner struct {
 // comparer collects hunks. The last of them is open for more lines of the same owner and sort: the statements of one
 // parent share a hunk unless something else came between; each list is an owner of its own.
 type comparer struct {
-	order  order // of before
+	before order // how the statements of before are ordered
+	after  order
 	hunks  []Hunk
 	owner  owner
 	sort   hunkSort
@@ -169,7 +171,7 @@ func (c *comparer) emit(mark byte, lines ...string) {
 
 // children compares what two nodes hold.
 func (c *comparer) children(l level, b, a *junos.Node) {
-	for _, s := range pair(b, a, c.order) {
+	for _, s := range pair(b, a, c.before, c.after) {
 		switch {
 		case s.isList():
 			c.list(l, s)
@@ -186,10 +188,10 @@ func (c *comparer) container(l level, parent owner, b, a *junos.Node) {
 	switch {
 	case b == nil:
 		c.open(parent, plainHunk, l.path, l.depth+blockIndent)
-		c.emit('+', l.full(a)...)
+		c.emit('+', l.full(c.after.deep(a))...)
 	case a == nil:
 		c.open(parent, plainHunk, l.path, l.depth+blockIndent)
-		c.emit('-', l.full(b)...)
+		c.emit('-', l.full(c.before.deep(b))...)
 	default:
 		c.flags(l, parent, l.depth+blockIndent, b, a)
 		c.children(l.below(b, a), b, a)

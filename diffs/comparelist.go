@@ -138,7 +138,7 @@ func (lc *listComparer) userOrdered(s statement) {
 		if stays(i-1) && shown != i-1 {
 			lc.emit(' ', lc.level.short(s.after[i-1]))
 		}
-		lc.emit('+', lc.level.full(n)...)
+		lc.emit('+', lc.level.full(lc.comparer.after.deep(n))...)
 		shown = i
 		if stays(i + 1) {
 			lc.emit(' ', lc.level.short(s.after[i+1]))
@@ -196,7 +196,11 @@ func (lc *listComparer) has(side map[string]int, k string) bool {
 // entry shows an entry that is only on one side.
 func (lc *listComparer) entry(mark byte, n *junos.Node) {
 	lc.open(lc.owner, plainHunk, lc.level.path, lc.indent)
-	lc.emit(mark, lc.level.full(n)...)
+	in := lc.comparer.after
+	if mark == '-' {
+		in = lc.comparer.before
+	}
+	lc.emit(mark, lc.level.full(in.deep(n))...)
 }
 
 // common compares an entry that is on both sides.

@@ -32,7 +32,7 @@ type editor struct {
 // be gone between the deletes and the sets, and its marks with it.
 func (e *editor) children(path []string, b, a *junos.Node) (hollow bool) {
 	hollow = true
-	for _, s := range pair(b, a, order{}) {
+	for _, s := range pair(b, a, order{}, order{}) {
 		if s.isList() {
 			hollow = !e.list(path, s) && hollow
 			continue

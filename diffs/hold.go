@@ -27,7 +27,7 @@ type holder struct {
 }
 
 func (h *holder) children(path []string, running, rendered *junos.Node, report bool) {
-	for _, s := range pair(running, rendered, order{}) {
+	for _, s := range pair(running, rendered, order{}, order{}) {
 		if !s.isList() {
 			if b, a := first(s.before), first(s.after); b != nil && a != nil {
 				h.node(path, b, a, report)

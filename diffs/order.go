@@ -42,6 +42,19 @@ func (o order) sorted(n *junos.Node) []*junos.Node {
 	return out
 }
 
+// deep gives a node that is printed whole, all of it in this order.
+func (o order) deep(n *junos.Node) *junos.Node {
+	if !o.asWritten || len(n.Children) == 0 {
+		return n
+	}
+	out := *n
+	out.Children = slices.Clone(o.sorted(n))
+	for i, c := range out.Children {
+		out.Children[i] = o.deep(c)
+	}
+	return &out
+}
+
 // index gives the place of a top-level name, behind all others if it has none.
 func (o order) index(name string) int {
 	if i := slices.Index(o.top, name); i >= 0 {

@@ -44,11 +44,11 @@ func (s *statement) schema() *junos.Schema {
 
 // pair joins the statements of two parents by name, in the order in which a comparison shows them: that of before; what
 // only after has comes behind the nearest statement that precedes it in the schema, or in after where the schema
-// doesn't know it.
-func pair(b, a *junos.Node, o order) []statement {
-	out := group(nil, o.sorted(b), false)
+// doesn't know it. Of several new ones side by side, what after has first comes first.
+func pair(b, a *junos.Node, before, after order) []statement {
+	out := group(nil, before.sorted(b), false)
 	if len(out) == 0 {
-		return group(nil, a.Children, true)
+		return group(nil, after.sorted(a), true)
 	}
 	at := 0 // where the last statement of after stands in out
 	for _, s := range group(nil, a.Children, true) {
@@ -67,7 +67,24 @@ func pair(b, a *junos.Node, o order) []statement {
 		}
 		at = i
 	}
+	if after.asWritten {
+		sortNew(out)
+	}
 	return out
+}
+
+// sortNew puts statements that are new side by side in the order of their text.
+func sortNew(list []statement) {
+	for i := 0; i < len(list); i++ {
+		end := i
+		for end < len(list) && len(list[end].before) == 0 {
+			end++
+		}
+		if end-i > 1 {
+			slices.SortStableFunc(list[i:end], func(x, y statement) int { return byPos(x.after[0], y.after[0]) })
+		}
+		i = end
+	}
 }
 
 // find gives the place of a statement by name, looking from start on and then before it; -1 if there is none.
