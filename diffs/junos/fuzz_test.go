@@ -23,7 +23,13 @@ func FuzzParse(f *testing.F) {
 			f.Add(part.Data)
 		}
 	}
-	f.Add([]byte("a [ b ]; ( ( ( \x00 \" \\\" \\"))
+	for _, found := range []string{ // what the fuzzer has found before
+		"a [ b ]; ( ( ( \x00 \" \\\" \\", "system{domain-search{}}", "0{0{}}replace: groups{}", "0{0{!{}!}0{0}}",
+		"policy-options{policy-statement 0{term 0{then{0{}}}}}", "system {syslog { archive {00;files 0}}}0",
+		"system{syslog{host 0{term {0}term 0{}}}}",
+	} {
+		f.Add([]byte(found))
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		tree, err := Parse("", text, nil)
 		if (err == nil) == (tree == nil) {
