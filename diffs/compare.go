@@ -96,7 +96,7 @@ func (l level) full(n *junos.Node) []string {
 	return text(junos.Lines(n, junos.Style{Prefix: joinPath(l.prefix), NoKeyword: l.bare}))
 }
 
-// short gives the statement with { ... } for its contents, and with its marks: inactive: term A { ... }
+// short gives the statement with { ... } for its contents, and with its marks: `inactive: term A { ... }`.
 func (l level) short(n *junos.Node) string {
 	plain := *n
 	plain.Annotation = "" // has a line of its own, and context is one line

@@ -167,11 +167,13 @@ func TestOrphans(t *testing.T) {
 		"changed by hand":          {"system { host-name a; }", "system { services { ssh; } }", "system { host-name b; }", nil},
 		"a value of a leaf-list": {
 			"protocols { bgp { group G { export [ A B C ]; } } }", "protocols { bgp { group G { export [ A ]; } } }",
-			"protocols { bgp { group G { export [ A B HAND ]; } } }", []string{"protocols bgp group G export B"},
+			"protocols { bgp { group G { export [ A B HAND ]; } } }",
+			[]string{"protocols bgp group G export B"},
 		},
 		"all values of a leaf-list, one by hand": {
 			"protocols { bgp { group G { type internal; export [ A B ]; } } }", "protocols { bgp { group G { type internal; } } }",
-			"protocols { bgp { group G { type internal; export [ B HAND ]; } } }", []string{"protocols bgp group G export B"},
+			"protocols { bgp { group G { type internal; export [ B HAND ]; } } }",
+			[]string{"protocols bgp group G export B"},
 		},
 		"replaced by the load": {
 			"firewall { family inet { filter F { term a { then accept; } term b { then accept; } } } }",

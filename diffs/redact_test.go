@@ -13,8 +13,10 @@ func TestRedactText(t *testing.T) {
 		{"marked and quoted", `+   secret "$9$abc"; ## SECRET-DATA`, `+   secret ` + tag("$9$abc") + `; ## SECRET-DATA`},
 		{"marked, a plain word", `-   secret hunter2; ## SECRET-DATA`, `-   secret ` + tag("hunter2") + `; ## SECRET-DATA`},
 		{"marked, with an escaped quote", `    key "a \" b"; ## SECRET-DATA`, `    key ` + tag(`a \" b`) + `; ## SECRET-DATA`},
-		{"marked set line", `set system root-authentication encrypted-password "$6$x/y" ## SECRET-DATA`,
-			`set system root-authentication encrypted-password ` + tag("$6$x/y") + ` ## SECRET-DATA`},
+		{
+			"marked set line", `set system root-authentication encrypted-password "$6$x/y" ## SECRET-DATA`,
+			`set system root-authentication encrypted-password ` + tag("$6$x/y") + ` ## SECRET-DATA`,
+		},
 		{"by its form, quoted", `set x authentication-key "$9$abc"`, `set x authentication-key ` + tag("$9$abc")},
 		{"by its form, bare", `authentication-key $9$abc;`, `authentication-key ` + tag("$9$abc") + `;`},
 		{"two lines", "a \"$9$1\"; ## SECRET-DATA\nb \"$9$2\"; ## SECRET-DATA\n", "a " + tag("$9$1") + "; ## SECRET-DATA\nb " + tag("$9$2") + "; ## SECRET-DATA\n"},
@@ -38,7 +40,8 @@ func TestRedactKeys(t *testing.T) {
 	if a.Text(line) == b.Text(line) {
 		t.Error("two runs give the same tag: a tag could be looked up")
 	}
-	if a.Value("x") != a.Value("x") || a.Value("x") == a.Value("y") {
+	one, again := a.Value("x"), a.Value("x")
+	if one != again || one == a.Value("y") {
 		t.Error("a tag doesn't tell equal from different within a run")
 	}
 	if !regexp.MustCompile(`^\[redacted sha:[0-9a-f]{8}\]$`).MatchString(a.Value("x")) {

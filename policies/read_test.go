@@ -99,8 +99,11 @@ func sameAgain(t testing.TB, tree *junos.Tree, s *policies.Set) {
 		t.Fatalf("read again: %v", err)
 	}
 	for _, x := range []struct{ a, b int }{
-		{len(s.Filters), len(back.Filters)}, {len(s.Policies), len(back.Policies)}, {len(s.PrefixLists), len(back.PrefixLists)},
-		{len(s.Communities), len(back.Communities)}, {len(s.ASPaths), len(back.ASPaths)},
+		{len(s.Filters), len(back.Filters)},
+		{len(s.Policies), len(back.Policies)},
+		{len(s.PrefixLists), len(back.PrefixLists)},
+		{len(s.Communities), len(back.Communities)},
+		{len(s.ASPaths), len(back.ASPaths)},
 	} {
 		if x.a != x.b {
 			t.Fatalf("read again: %d objects, want %d", x.b, x.a)

@@ -95,12 +95,16 @@ func TestLines(t *testing.T) {
 	at := func(path string) *Node { return tree.Lookup(strings.Fields(path)...) }
 	for _, c := range []struct{ name, got, want string }{
 		{"inline", show(Lines(at("interfaces ge-0/0/0 unit 0 family"), Style{})), "family inet {\n>address 192.0.2.1/31;\n}\n"},
-		{"in its company", show(Lines(at("interfaces ge-0/0/0 unit 0 family inet"), Style{Prefix: "family"})),
-			"family inet {\n>address 192.0.2.1/31;\n}\n"},
+		{
+			"in its company", show(Lines(at("interfaces ge-0/0/0 unit 0 family inet"), Style{Prefix: "family"})),
+			"family inet {\n>address 192.0.2.1/31;\n}\n",
+		},
 		{"short", show(Lines(at("firewall family inet filter f term a"), Style{Short: true})), "inactive: term a { ... }\n"},
 		{"no keyword", show(Lines(at("system name-server 192.0.2.1"), Style{NoKeyword: true})), "192.0.2.1;\n"},
-		{"block", show(Block([]*Node{at("system name-server 192.0.2.1"), at("system name-server 192.0.2.2")})),
-			"name-server {\n>192.0.2.1;\n>192.0.2.2;\n}\n"},
+		{
+			"block", show(Block([]*Node{at("system name-server 192.0.2.1"), at("system name-server 192.0.2.2")})),
+			"name-server {\n>192.0.2.1;\n>192.0.2.2;\n}\n",
+		},
 		{"hidden", show(Lines(at("policy-options policy-statement P term a then local-preference 200"),
 			Style{Prefix: "local-preference"})), "local-preference 200;\n"},
 		{"head", Head(at("security policies from-zone a to-zone b"), Style{}), "from-zone a to-zone b"},
@@ -128,8 +132,14 @@ func TestForRelease(t *testing.T) {
 		release          string
 		lists, files, ok bool // ordered by user
 	}{
-		{"", false, false, true}, {"23.4R1", false, false, true}, {"22.1", false, false, true}, {"21.4R3-S5", true, false, true},
-		{"20.4", true, true, true}, {"13.3R8.7", true, true, true}, {"new", false, false, false}, {"20.x", false, false, false},
+		{"", false, false, true},
+		{"23.4R1", false, false, true},
+		{"22.1", false, false, true},
+		{"21.4R3-S5", true, false, true},
+		{"20.4", true, true, true},
+		{"13.3R8.7", true, true, true},
+		{"new", false, false, false},
+		{"20.x", false, false, false},
 	} {
 		s, err := ForRelease(c.release)
 		if (err == nil) != c.ok {
@@ -228,8 +238,10 @@ func TestQuote(t *testing.T) {
 }
 
 func TestCompareKeys(t *testing.T) {
-	want := []string{"9.0.0.0/8", "10.0.0.0/8", "10.0.0.0/24", "10.0.0.1", "192.0.2.10", "2001:db8::/32", "2001:db8::a", "0", "01", "1", "2", "10",
-		"ae1", "ge-0/0/2", "ge-0/0/10", "ge-0/1/0", "x", "x1"}
+	want := []string{
+		"9.0.0.0/8", "10.0.0.0/8", "10.0.0.0/24", "10.0.0.1", "192.0.2.10", "2001:db8::/32", "2001:db8::a", "0", "01", "1", "2", "10",
+		"ae1", "ge-0/0/2", "ge-0/0/10", "ge-0/1/0", "x", "x1",
+	}
 	got := slices.Clone(want)
 	slices.Reverse(got)
 	slices.SortFunc(got, func(a, b string) int { return CompareKeys([]string{a}, []string{b}) })

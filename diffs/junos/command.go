@@ -163,8 +163,10 @@ func gatherUnknown(n *Node, words []string) *Node {
 			}
 			kept = append(kept, e)
 		}
-		e.Children = append(e.Children, &Node{Kind: Leaf, Name: cw[len(words)], Values: cw[len(words)+1:], Pos: c.Pos,
-			Inactive: c.Inactive, Protected: c.Protected, Secret: c.Secret, Annotation: c.Annotation})
+		e.Children = append(e.Children, &Node{
+			Kind: Leaf, Name: cw[len(words)], Values: cw[len(words)+1:], Pos: c.Pos,
+			Inactive: c.Inactive, Protected: c.Protected, Secret: c.Secret, Annotation: c.Annotation,
+		})
 	}
 	if e != nil {
 		n.Children = kept

@@ -166,9 +166,12 @@ func (n *Node) Tags() string {
 		on   bool
 		text string
 	}{
-		{n.Op&ReplaceOp != 0, "replace: "}, {n.Op&DeleteOp != 0, "delete: "},
-		{n.Op&ActivateOp != 0 && !n.Inactive, "active: "}, {n.Op&UnprotectOp != 0 && !n.Protected, "unprotect: "},
-		{n.Inactive, "inactive: "}, {n.Protected, "protect: "},
+		{n.Op&ReplaceOp != 0, "replace: "},
+		{n.Op&DeleteOp != 0, "delete: "},
+		{n.Op&ActivateOp != 0 && !n.Inactive, "active: "},
+		{n.Op&UnprotectOp != 0 && !n.Protected, "unprotect: "},
+		{n.Inactive, "inactive: "},
+		{n.Protected, "protect: "},
 	} {
 		if t.on {
 			s += t.text

@@ -118,8 +118,10 @@ type merger struct {
 }
 
 func (m *merger) notFound(path []string, n *Node) {
-	m.warns = append(m.warns, &Error{File: m.file, Pos: n.Pos, Message: msgNotFound, Severity: SeverityWarning,
-		Path: append(slices.Clone(path), n.Words()...)})
+	m.warns = append(m.warns, &Error{
+		File: m.file, Pos: n.Pos, Message: msgNotFound, Severity: SeverityWarning,
+		Path: append(slices.Clone(path), n.Words()...),
+	})
 }
 
 // strip removes the load-time tags from n and all below, with what is to be deleted: there is nothing to delete from.

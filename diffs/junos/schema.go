@@ -82,10 +82,14 @@ var common = []*Schema{
 
 func applyMacro() *Schema {
 	value := &Schema{Name: "value", Kind: Leaf, Flags: Hidden, idx: &index{}}
-	data := &Schema{Name: "data", Kind: Entry, Flags: Hidden | Oneliner, Keys: []Key{{Name: "name"}},
-		Children: []*Schema{value}, idx: &index{hidden: []*Schema{value}}}
-	return &Schema{Name: "apply-macro", Kind: Entry, Flags: UserOrdered, Keys: []Key{{Name: "name"}}, order: -1,
-		Children: []*Schema{data}, idx: &index{hidden: []*Schema{data}}}
+	data := &Schema{
+		Name: "data", Kind: Entry, Flags: Hidden | Oneliner, Keys: []Key{{Name: "name"}},
+		Children: []*Schema{value}, idx: &index{hidden: []*Schema{value}},
+	}
+	return &Schema{
+		Name: "apply-macro", Kind: Entry, Flags: UserOrdered, Keys: []Key{{Name: "name"}}, order: -1,
+		Children: []*Schema{data}, idx: &index{hidden: []*Schema{data}},
+	}
 }
 
 // link builds the indexes of a hierarchy. Nodes that share their Children share the index.
