@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,37 +19,70 @@ import (
 var embedded embed.FS
 
 // shipped gives the engine of the embedded templates, parsed once.
-var shipped = sync.OnceValues(func() (*engine, error) { return newEngine(embedded) })
+var shipped = sync.OnceValues(func() (*engine, error) { return newEngine(embedded, nil) })
 
 // engine is a set of parsed templates. It is read-only and safe for concurrent use.
 type engine struct {
 	files  []string
 	root   *template.Template
-	places []place // by the number in a mark
+	places []place         // by the number in a mark
+	own    map[string]bool // which files are a user's
 }
 
-// newEngine parses every junos/*.tmpl of a file system.
-func newEngine(fsys fs.FS) (*engine, error) {
-	files, err := sources(fsys)
+// newEngine parses every junos/*.tmpl of base, and of overlay, whose files take the place of base's. overlay may be nil.
+func newEngine(base, overlay fs.FS) (*engine, error) {
+	e := &engine{root: template.New("").Option("missingkey=error").Funcs(functions(nil)), own: map[string]bool{}}
+	var users []string
+	var err error
+	if overlay != nil {
+		if users, err = sources(overlay); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range users {
+		e.own[f] = true
+	}
+	shipped, err := sources(base)
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{files: files, root: template.New("").Option("missingkey=error").Funcs(functions(nil))}
-	for _, f := range files {
-		text, err := fs.ReadFile(fsys, f)
-		if err != nil {
-			return nil, fmt.Errorf("read template: %w", err)
-		}
-		if _, err := e.root.New(f).Parse(string(text)); err != nil {
-			return nil, clean(err)
-		}
+	// What is replaced is not parsed at all: blocks that it defines must not be left. The user's come last, so that
+	// their blocks win.
+	shipped = slices.DeleteFunc(shipped, func(f string) bool { return e.own[f] })
+	if err := e.parse(base, shipped); err != nil {
+		return nil, err
 	}
+	if err := e.parse(overlay, users); err != nil {
+		return nil, err
+	}
+	e.files = append(shipped, users...)
 	for _, t := range e.root.Templates() {
 		if t.Tree != nil {
 			e.mark(t.Tree, t.Tree.Root)
 		}
 	}
 	return e, nil
+}
+
+func (e *engine) parse(fsys fs.FS, files []string) error {
+	for _, f := range files {
+		text, err := fs.ReadFile(fsys, f)
+		if err != nil {
+			return fmt.Errorf("read template: %w", err)
+		}
+		if _, err := e.root.New(f).Parse(string(text)); err != nil {
+			return e.clean(err)
+		}
+	}
+	return nil
+}
+
+// shown is how errors name a template's file.
+func (e *engine) shown(file string) string {
+	if e.own[file] {
+		return overlayRoot + file
+	}
+	return file
 }
 
 func (e *engine) execute(name string, p *page) (string, error) {
@@ -58,7 +92,7 @@ func (e *engine) execute(name string, p *page) (string, error) {
 	}
 	var b strings.Builder
 	if err := t.Funcs(functions(p.library)).ExecuteTemplate(&b, name, p); err != nil {
-		return "", clean(err)
+		return "", e.clean(err)
 	}
 	return b.String(), nil
 }
@@ -95,7 +129,7 @@ func (e *engine) mark(t *parse.Tree, n parse.Node) {
 		var b strings.Builder
 		for i, l := range lines {
 			fmt.Fprintf(&b, "%c%d%c%s", markStart, len(e.places), markEnd, l)
-			e.places = append(e.places, place{file: t.ParseName, line: at + i})
+			e.places = append(e.places, place{file: e.shown(t.ParseName), line: at + i})
 		}
 		n.Text = []byte(b.String())
 	}
@@ -152,7 +186,7 @@ var (
 )
 
 // clean turns what text/template says into an *Error: file, line, and what is missing.
-func clean(err error) error {
+func (e *engine) clean(err error) error {
 	m := complaint.FindStringSubmatch(err.Error())
 	if m == nil {
 		return err
@@ -161,29 +195,29 @@ func clean(err error) error {
 	if convErr != nil {
 		return errors.Join(err, convErr)
 	}
-	e := &Error{Template: m[1], Line: line, At: m[3], Message: m[4], err: err}
+	out := &Error{Template: e.shown(m[1]), Line: line, At: m[3], Message: m[4], err: err}
 	switch {
 	case match(noField, m[4]) != nil:
 		f := match(noField, m[4])
-		e.Message = "no field " + f[1]
-		e.Hint = "there are " + strings.Join(fieldsOf(f[2]), ", ")
+		out.Message = "no field " + f[1]
+		out.Hint = "there are " + strings.Join(fieldsOf(f[2]), ", ")
 		if len(fieldsOf(f[2])) == 0 {
-			e.Hint = "in " + f[2]
+			out.Hint = "in " + f[2]
 		}
 	case match(noKey, m[4]) != nil:
-		e.Message = "no key " + match(noKey, m[4])[1]
+		out.Message = "no key " + match(noKey, m[4])[1]
 	case match(noFunc, m[4]) != nil:
-		e.Message = "no function " + match(noFunc, m[4])[1]
+		out.Message = "no function " + match(noFunc, m[4])[1]
 	case match(nilValue, m[4]) != nil:
 		f := match(nilValue, m[4])
-		e.Message = fmt.Sprintf("no field %s: there is no %s here", f[2], f[1])
-		e.Hint = "ask with {{ if }} or {{ with }} first"
+		out.Message = fmt.Sprintf("no field %s: there is no %s here", f[2], f[1])
+		out.Hint = "ask with {{ if }} or {{ with }} first"
 	case match(calling, m[4]) != nil:
-		e.Message = match(calling, m[4])[2] // At names the function
+		out.Message = match(calling, m[4])[2] // At names the function
 	case m[4] == "unexpected EOF":
-		e.Hint = "an {{ if }}, {{ range }}, {{ with }} or {{ define }} has no {{ end }}"
+		out.Hint = "an {{ if }}, {{ range }}, {{ with }} or {{ define }} has no {{ end }}"
 	}
-	return e
+	return out
 }
 
 func match(p *regexp.Regexp, s string) []string { return p.FindStringSubmatch(s) }

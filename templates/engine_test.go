@@ -54,7 +54,7 @@ func TestMistakes(t *testing.T) {
 }
 
 func renderFrom(fsys fstest.MapFS) error {
-	e, err := newEngine(fsys)
+	e, err := newEngine(fsys, nil)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func TestOrigin(t *testing.T) {
 	e, err := newEngine(fstest.MapFS{
 		"junos/core.tmpl": {Data: []byte("a;\n{{ template \"junos/b.tmpl\" . }}\nz;\n")},
 		"junos/b.tmpl":    {Data: []byte("{{- /* nothing */ -}}\nb {\n{{- range (list 1 2) }}\n  c {{ . }};\n{{- end }}\n  {{ filter \"transport-in4\" }}\n}\n")},
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

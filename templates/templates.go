@@ -1,9 +1,10 @@
 // Package templates renders a device's configuration from the inventory's facts: text/template with a short list of
-// functions, the shipped templates embedded from junos/, filters and policies placed by name from package policies.
+// functions, the shipped templates embedded from junos/ and a user's own beside them, filters and policies placed by name
+// from package policies.
 // What comes out is parsed by our own engine, so that a mistake in a template is found here and not on a router.
 //
-// It is pure: no files, no clock, no environment, no network; the same facts give the same bytes. It may import
-// inventory, policies, diffs/junos and the functions of sprig.
+// It is pure: no files but those of the file system that New is given, no clock, no environment, no network; the
+// same facts and templates give the same bytes. It may import inventory, policies, diffs/junos and the functions of sprig.
 package templates
 
 import (
@@ -26,14 +27,46 @@ type Rendered struct {
 	Tree *junos.Tree
 }
 
-// Render renders the configuration of a device by the template of its role, junos/ROLE.tmpl. net is not changed.
-// Every mistake of a template is an *Error.
+// Render renders the configuration of a device by the shipped template of its role, junos/ROLE.tmpl, and applies the
+// inventory's overrides of the device (SAFETY 10). net is not changed. Every mistake of a template is an *Error, every
+// override that does not fit an *OverrideError.
 func Render(net *inventory.Network, dev *inventory.Device) (*Rendered, error) {
 	e, err := shipped()
 	if err != nil {
 		return nil, err
 	}
 	return e.render(net, dev)
+}
+
+// Renderer renders with a user's own templates beside the shipped ones. It is safe for concurrent use.
+type Renderer struct{ engine *engine }
+
+// New makes a renderer of the shipped templates and those of overlay: overlay's junos/NAME.tmpl takes the place of the
+// shipped one of that name, or is a new one, also for a role of its own (junos/ROLE.tmpl). A block that it defines takes
+// the place of a shipped block of the same name. In errors, a file of overlay is templates/junos/NAME.tmpl, its path in
+// an inventory tree. A mistake in the syntax of a template is an *Error; a file that would never be read is an error too.
+// A nil overlay has none.
+func New(overlay fs.FS) (*Renderer, error) {
+	if overlay == nil {
+		e, err := shipped()
+		if err != nil {
+			return nil, err
+		}
+		return &Renderer{e}, nil
+	}
+	if err := checkOverlay(overlay); err != nil {
+		return nil, err
+	}
+	e, err := newEngine(embedded, overlay)
+	if err != nil {
+		return nil, err
+	}
+	return &Renderer{e}, nil
+}
+
+// Render is the function Render with the renderer's templates.
+func (r *Renderer) Render(net *inventory.Network, dev *inventory.Device) (*Rendered, error) {
+	return r.engine.render(net, dev)
 }
 
 func (e *engine) render(net *inventory.Network, dev *inventory.Device) (*Rendered, error) {
@@ -53,6 +86,9 @@ func (e *engine) render(net *inventory.Network, dev *inventory.Device) (*Rendere
 	tree, err := junos.Parse(dev.Name, []byte(text), nil)
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", dev.Name, explain(err, text, origin))
+	}
+	if err := override(net.Overrides, dev, tree); err != nil {
+		return nil, fmt.Errorf("render %s: %w", dev.Name, err)
 	}
 	return &Rendered{Text: tree.Text(), Tree: tree}, nil
 }
@@ -184,19 +220,4 @@ func braces(line string) int {
 		}
 	}
 	return n
-}
-
-const (
-	folder = "junos/"
-	suffix = ".tmpl"
-)
-
-// sources gives the template files of a file system, by path.
-func sources(fsys fs.FS) ([]string, error) {
-	files, err := fs.Glob(fsys, folder+"*"+suffix)
-	if err != nil {
-		return nil, fmt.Errorf("list templates: %w", err)
-	}
-	slices.Sort(files)
-	return files, nil
 }
