@@ -40,20 +40,26 @@ func small() (*inventory.Network, *inventory.Device) {
 		Management: inventory.Management{Interface: "fxp0", Address: netip.MustParsePrefix("192.0.2.194/28")},
 		Interfaces: []*inventory.Interface{
 			{Name: "et-0/0/2", Description: "Servers", MTU: 9192, Units: []*inventory.Unit{
-				{Number: 10, Kind: inventory.Servers, VLAN: 10, Addresses: prefixes("192.0.2.129/27", "2001:db8:1:10::2/64")}}},
+				{Number: 10, Kind: inventory.Servers, VLAN: 10, Addresses: prefixes("192.0.2.129/27", "2001:db8:1:10::2/64")},
+			}},
 			{Name: "xe-0/1/0", Description: `Transit: the "north" wind; {NW}`, Units: []*inventory.Unit{
-				{Kind: inventory.Border, Addresses: prefixes("198.51.100.1/31", "2001:db8:ff00::1/127")}}},
+				{Kind: inventory.Border, Addresses: prefixes("198.51.100.1/31", "2001:db8:ff00::1/127")},
+			}},
 			{Name: "xe-0/1/1", Description: "Transport: elsewhere", Units: []*inventory.Unit{
-				{Kind: inventory.Transport, Metric: 100, Addresses: prefixes("192.0.2.20/31", "2001:db8:0:20::/127")}}},
+				{Kind: inventory.Transport, Metric: 100, Addresses: prefixes("192.0.2.20/31", "2001:db8:0:20::/127")},
+			}},
 		},
 		Users: []inventory.User{{Name: "ada", UID: 2001, Class: "super-user", SSHKeys: []string{
-			"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICWysvPro/Po3kTYuFlKtFEZnmBEDycXDS+K0Ir0Pm1H ada@example.net"}}},
+			"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICWysvPro/Po3kTYuFlKtFEZnmBEDycXDS+K0Ir0Pm1H ada@example.net",
+		}}},
 		NTPServers:   []netip.Addr{netip.MustParseAddr("192.0.2.140")},
 		SyslogHosts:  []netip.Addr{netip.MustParseAddr("192.0.2.141")},
 		NameServers:  []netip.Addr{netip.MustParseAddr("192.0.2.140"), netip.MustParseAddr("2001:db8:1:10::53")},
 		StaticRoutes: []inventory.StaticRoute{{Prefix: netip.MustParsePrefix("192.0.2.224/28"), NextHop: netip.MustParseAddr("192.0.2.130")}, {Prefix: netip.MustParsePrefix("2001:db8:0:ffff::/64")}},
-		LVS: inventory.LVS{PeerASN: 64510, HoldTimeSeconds: 30, PrefixLimit: 1000, TeardownPercent: 80,
-			Neighbors: []*inventory.Host{director}},
+		LVS: inventory.LVS{
+			PeerASN: 64510, HoldTimeSeconds: 30, PrefixLimit: 1000, TeardownPercent: 80,
+			Neighbors: []*inventory.Host{director},
+		},
 		Transits: []*inventory.Peer{
 			{Name: "northwind", Addr: netip.MustParseAddr("198.51.100.0"), ASN: 64496, PrefixLimit: 1200000},
 			{Name: "northwind", Addr: netip.MustParseAddr("2001:db8:ff00::"), ASN: 64496},

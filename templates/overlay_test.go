@@ -41,10 +41,18 @@ func TestOverlay(t *testing.T) {
 		has     []string
 		lacks   []string
 	}{
-		{"replaces a file", "core", fstest.MapFS{"junos/igp.tmpl": {Data: []byte("protocols { lldp { interface all; } }\n")}},
-			[]string{"lldp", "group PyBal"}, []string{"area "}},
-		{"an empty file takes one away", "core", fstest.MapFS{"junos/igp.tmpl": {}},
-			[]string{"group PyBal"}, []string{"area "}},
+		{
+			"replaces a file", "core",
+			fstest.MapFS{"junos/igp.tmpl": {Data: []byte("protocols { lldp { interface all; } }\n")}},
+			[]string{"lldp", "group PyBal"},
+			[]string{"area "},
+		},
+		{
+			"an empty file takes one away", "core",
+			fstest.MapFS{"junos/igp.tmpl": {}},
+			[]string{"group PyBal"},
+			[]string{"area "},
+		},
 		{"a new role that uses shipped ones", "edge", fstest.MapFS{
 			"junos/edge.tmpl":   {Data: []byte(`{{ template "junos/system.tmpl" . }}{{ template "junos/banner.tmpl" . }}`)},
 			"junos/banner.tmpl": {Data: []byte("system { login { message {{ quote .Device.FQDN }}; } }\n")},

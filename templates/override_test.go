@@ -96,17 +96,25 @@ func TestOverrideErrors(t *testing.T) {
 		change     func(*inventory.Override)
 		want, hint string
 	}{
-		{"no such statement", "firewall family inet filter border-in4 term nosuch", nil,
+		{
+			"no such statement", "firewall family inet filter border-in4 term nosuch", nil,
 			"render cr1.lab: override overrides/T1-lab.yaml (T1): there is no such statement in the render: firewall family inet filter border-in4 term nosuch",
-			"correct the path in overrides/T1-lab.yaml, or take it out there if the statement is gone for good"},
-		{"a value", "routing-options router-id 192.0.2.1", nil,
+			"correct the path in overrides/T1-lab.yaml, or take it out there if the statement is gone for good",
+		},
+		{
+			"a value", "routing-options router-id 192.0.2.1", nil,
 			"render cr1.lab: override overrides/T1-lab.yaml (T1): the path goes on behind the statement, which would be deactivated as a whole: routing-options router-id 192.0.2.1",
-			"write routing-options router-id in overrides/T1-lab.yaml if that is meant"},
-		{"no path", "", nil,
+			"write routing-options router-id in overrides/T1-lab.yaml if that is meant",
+		},
+		{
+			"no path", "", nil,
 			"render cr1.lab: override overrides/T1-lab.yaml (T1): there is no such statement in the render: ",
-			"correct the path in overrides/T1-lab.yaml, or take it out there if the statement is gone for good"},
-		{"action", "system", func(o *inventory.Override) { o.Action = "delete" },
-			`render cr1.lab: override overrides/T1-lab.yaml (T1): the action "delete" is not known (only deactivate is): system`, ""},
+			"correct the path in overrides/T1-lab.yaml, or take it out there if the statement is gone for good",
+		},
+		{
+			"action", "system", func(o *inventory.Override) { o.Action = "delete" },
+			`render cr1.lab: override overrides/T1-lab.yaml (T1): the action "delete" is not known (only deactivate is): system`, "",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			net, dev := small()

@@ -128,16 +128,20 @@ func TestVariants(t *testing.T) {
 	}{
 		{"whole", func(*inventory.Network, *inventory.Device) {}, nil},
 		{"no-offload", func(_ *inventory.Network, d *inventory.Device) { d.Site.PingOffload = nil }, []string{"offload-ping", "next-ip"}},
-		{"offload-v4-only", func(_ *inventory.Network, d *inventory.Device) { d.Site.PingOffload.Redirect6 = nil },
-			[]string{"offload-ping6", "next-ip6"}},
+		{
+			"offload-v4-only", func(_ *inventory.Network, d *inventory.Device) { d.Site.PingOffload.Redirect6 = nil },
+			[]string{"offload-ping6", "next-ip6"},
+		},
 		{"offload-no-vip6", func(_ *inventory.Network, d *inventory.Device) {
 			d.Site.PingOffload.VIPs = d.Site.PingOffload.VIPs[:1]
 		}, []string{"offload-ping6", "next-ip6"}},
 		{"offload-exempt", func(_ *inventory.Network, d *inventory.Device) {
 			d.Site.PingOffload.Exempt = prefixes("192.0.2.128/27")
 		}, []string{"no-offload-ping6"}},
-		{"offload-no-exempt", func(_ *inventory.Network, d *inventory.Device) { d.Site.PingOffload.Exempt = nil },
-			[]string{"no-offload-ping"}},
+		{
+			"offload-no-exempt", func(_ *inventory.Network, d *inventory.Device) { d.Site.PingOffload.Exempt = nil },
+			[]string{"no-offload-ping"},
+		},
 		{"v4-only", func(n *inventory.Network, d *inventory.Device) {
 			d.Loopback6 = netip.Addr{}
 			d.Site.PingOffload.Redirect6 = nil
@@ -257,23 +261,37 @@ func TestFacts(t *testing.T) {
 		change func(*inventory.Network, *inventory.Device)
 		want   string
 	}{
-		{"role", func(_ *inventory.Network, d *inventory.Device) { d.Role = "leaf" },
-			`render cr1.lab: no template for role "leaf": there is no junos/leaf.tmpl`},
-		{"hierarchy as role", func(_ *inventory.Network, d *inventory.Device) { d.Role = "../junos/core" },
-			`render cr1.lab: no template for role "../junos/core": there is no junos/../junos/core.tmpl`},
-		{"site", func(_ *inventory.Network, d *inventory.Device) { d.Site = nil },
-			"render cr1.lab: collect facts: the device has no site"},
-		{"mode", func(_ *inventory.Network, d *inventory.Device) { d.Site.PingOffload.Mode = "flowspec" },
-			`render cr1.lab: render ping offload of lab: mode "flowspec" is not known (only term is)`},
+		{
+			"role", func(_ *inventory.Network, d *inventory.Device) { d.Role = "leaf" },
+			`render cr1.lab: no template for role "leaf": there is no junos/leaf.tmpl`,
+		},
+		{
+			"hierarchy as role", func(_ *inventory.Network, d *inventory.Device) { d.Role = "../junos/core" },
+			`render cr1.lab: no template for role "../junos/core": there is no junos/../junos/core.tmpl`,
+		},
+		{
+			"site", func(_ *inventory.Network, d *inventory.Device) { d.Site = nil },
+			"render cr1.lab: collect facts: the device has no site",
+		},
+		{
+			"mode", func(_ *inventory.Network, d *inventory.Device) { d.Site.PingOffload.Mode = "flowspec" },
+			`render cr1.lab: render ping offload of lab: mode "flowspec" is not known (only term is)`,
+		},
 		{"ping host without IPv6", func(_ *inventory.Network, d *inventory.Device) {
 			d.Site.PingOffload.Redirect6.Addr6 = netip.Addr{}
 		}, "render cr1.lab: render ping offload of lab: ping1.lab has no IPv6 address to answer for 2001:db8:1:ed1a::1"},
-		{"key", func(_ *inventory.Network, d *inventory.Device) { d.Users[0].SSHKeys[0] = "ssh-dss AAAA x" },
-			`render cr1.lab: template junos/system.tmpl:20: at <sshkey .>: no Junos statement for a key of type "ssh-dss": want ssh-ed25519, ssh-rsa or ecdsa-sha2-…`},
-		{"kind", func(_ *inventory.Network, d *inventory.Device) { d.Interfaces[0].Units[0].Kind = "peering" },
-			`render cr1.lab: template junos/interfaces.tmpl:23: at <filters .Kind>: no interface kind "peering"`},
-		{"service name", func(_ *inventory.Network, d *inventory.Device) { d.Site.PingOffload.VIPs[0].Service.Name = "a b" },
-			`render cr1.lab: check filter offload-ping4: check term "a b": the name holds a blank or a mark of the configuration language`},
+		{
+			"key", func(_ *inventory.Network, d *inventory.Device) { d.Users[0].SSHKeys[0] = "ssh-dss AAAA x" },
+			`render cr1.lab: template junos/system.tmpl:20: at <sshkey .>: no Junos statement for a key of type "ssh-dss": want ssh-ed25519, ssh-rsa or ecdsa-sha2-…`,
+		},
+		{
+			"kind", func(_ *inventory.Network, d *inventory.Device) { d.Interfaces[0].Units[0].Kind = "peering" },
+			`render cr1.lab: template junos/interfaces.tmpl:23: at <filters .Kind>: no interface kind "peering"`,
+		},
+		{
+			"service name", func(_ *inventory.Network, d *inventory.Device) { d.Site.PingOffload.VIPs[0].Service.Name = "a b" },
+			`render cr1.lab: check filter offload-ping4: check term "a b": the name holds a blank or a mark of the configuration language`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			net, dev := small()
