@@ -9,11 +9,13 @@
 //	devices/NAME.yaml      a router; NAME is its FQDN with or without the network's domain
 //	services.yaml          the service catalogue
 //	overrides/*.yaml       dated, task-named exceptions
+//	templates/             a user's own templates; they are not facts, and not read here
 //
 // A device's values are merged from common, its role, its site and itself, the later winning. Maps merge key by key at
 // every depth, a list replaces the list before it whole, and `key: null` takes back what an earlier layer set. Scalars
 // are read plainly: `no` and `on` are text, 010 is not eight, 12:34 is not seconds; only true and false are booleans.
 //
 // It is not a database and not a renderer: it knows nothing of Junos text, opens no socket and reads no environment.
+// All that it ever writes is a file of overrides.
 // The clock is read once in Load, to say which overrides have expired. It may import nothing of ours.
 package inventory

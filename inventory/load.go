@@ -124,7 +124,8 @@ func (l *loader) read() error {
 		return fmt.Errorf("read directory: %w", err)
 	}
 	folders := l.folders()
-	names := make([]string, 0, len(folders))
+	names := make([]string, 0, len(folders)+1)
+	names = append(names, "templates") // of whoever renders; nothing is read from it here
 	for _, f := range folders {
 		names = append(names, f.name)
 	}
