@@ -137,7 +137,7 @@ func (b *builder) walk(parent *Node, ws []word, m walkMode) (walked, *Error) {
 }
 
 // find looks up what the next word names: a child of the innermost container by its keyword, a child whose keyword is
-// not written, or else a child of a one-line container further out, to which r goes back (`inet 1.2.3.4 hostname x`).
+// not written, or else a child of a one-line container further out, to which r goes back (`inet 192.0.2.4 hostname x`).
 // kw is how many words the keyword takes.
 func (b *builder) find(r *walked, parent *Node, ws []word, m walkMode) (s *Schema, kw int) {
 	n := r.last
