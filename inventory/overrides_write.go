@@ -71,7 +71,7 @@ func WriteOverride(dir string, o NewOverride) (file string, err error) {
 // prepareOverride gives the text of the file, after looking at what is there.
 func prepareOverride(dir string, o NewOverride) ([]byte, error) {
 	file := o.File()
-	if err := checkNew(o); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("write override %s: %w", file, err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
@@ -104,8 +104,9 @@ func prepareOverride(dir string, o NewOverride) ([]byte, error) {
 	return text, nil
 }
 
-// checkNew looks at what the schema can't see or would explain by a file that nobody has written.
-func checkNew(o NewOverride) error {
+// Check says what is wrong with the values themselves: those that the schema can't see, or would explain by the line of a
+// file that nobody has written.
+func (o NewOverride) Check() error {
 	form := formats()
 	for _, c := range []struct{ what, value, format string }{
 		{"task", o.Task, "task"}, {"reason", o.Reason, "text"}, {"site", o.Site, "name"}, {"subject", o.What, "label"},
@@ -202,8 +203,13 @@ func overrideText(o NewOverride) ([]byte, error) {
 		key   string
 		value *yaml.Node
 	}{
-		{"kind", plain(string(Deactivate))}, {"devices", plain(o.Query)}, {"paths", paths}, {"task", plain(o.Task)},
-		{"reason", plain(o.Reason)}, {"since", at(o.Since)}, {"expires", at(o.Expires)},
+		{"kind", plain(string(Deactivate))},
+		{"devices", plain(o.Query)},
+		{"paths", paths},
+		{"task", plain(o.Task)},
+		{"reason", plain(o.Reason)},
+		{"since", at(o.Since)},
+		{"expires", at(o.Expires)},
 	} {
 		root.Content = append(root.Content, plain(f.key), f.value)
 	}

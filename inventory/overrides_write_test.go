@@ -180,8 +180,10 @@ func TestWriteOverrideAgain(t *testing.T) {
 	}{
 		"task":    {was: [2]string{"task: T123456", "task: T99"}, want: "the file exists for another task, T99"},
 		"devices": {change: func(o *NewOverride) { o.Query = "cr1.ams" }, want: "the file exists for other devices, site:ams instead of cr1.ams"},
-		"paths": {change: func(o *NewOverride) { o.Paths = o.Paths[:1] },
-			want: "the file exists and holds more: firewall family inet filter transport-in4 term offload-ping4"},
+		"paths": {
+			change: func(o *NewOverride) { o.Paths = o.Paths[:1] },
+			want:   "the file exists and holds more: firewall family inet filter transport-in4 term offload-ping4",
+		},
 		"broken": {was: [2]string{"task: T123456\n", ""}, want: "the file exists and can't be read: "},
 	} {
 		t.Run(name, func(t *testing.T) {

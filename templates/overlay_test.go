@@ -43,8 +43,8 @@ func TestOverlay(t *testing.T) {
 	}{
 		{
 			"replaces a file", "core",
-			fstest.MapFS{"junos/igp.tmpl": {Data: []byte("protocols { lldp { interface all; } }\n")}},
-			[]string{"lldp", "group PyBal"},
+			fstest.MapFS{"junos/igp.tmpl": {Data: []byte("protocols { rstp { interface all; } }\n")}},
+			[]string{"rstp", "group PyBal"},
 			[]string{"area "},
 		},
 		{

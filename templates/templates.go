@@ -29,7 +29,7 @@ type Rendered struct {
 
 // Render renders the configuration of a device by the shipped template of its role, junos/ROLE.tmpl, and applies the
 // inventory's overrides of the device (SAFETY 10). net is not changed. Every mistake of a template is an *Error, every
-// override that does not fit an *OverrideError.
+// override that does not fit an *OverrideError; what errors.Unwrap gives does not name the device.
 func Render(net *inventory.Network, dev *inventory.Device) (*Rendered, error) {
 	e, err := shipped()
 	if err != nil {
@@ -70,25 +70,33 @@ func (r *Renderer) Render(net *inventory.Network, dev *inventory.Device) (*Rende
 }
 
 func (e *engine) render(net *inventory.Network, dev *inventory.Device) (*Rendered, error) {
-	page, err := newPage(net, dev)
+	r, err := e.renderDevice(net, dev)
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", dev.Name, err)
+	}
+	return r, nil
+}
+
+func (e *engine) renderDevice(net *inventory.Network, dev *inventory.Device) (*Rendered, error) {
+	page, err := newPage(net, dev)
+	if err != nil {
+		return nil, err
 	}
 	name := folder + dev.Role + suffix
 	if !slices.Contains(e.files, name) {
-		return nil, fmt.Errorf("render %s: no template for role %q: there is no %s", dev.Name, dev.Role, name)
+		return nil, fmt.Errorf("no template for role %q: there is no %s", dev.Role, name)
 	}
 	raw, err := e.execute(name, page)
 	if err != nil {
-		return nil, fmt.Errorf("render %s: %w", dev.Name, err)
+		return nil, err
 	}
 	text, origin := strip(raw, e.places)
 	tree, err := junos.Parse(dev.Name, []byte(text), nil)
 	if err != nil {
-		return nil, fmt.Errorf("render %s: %w", dev.Name, explain(err, text, origin))
+		return nil, explain(err, text, origin)
 	}
 	if err := override(net.Overrides, dev, tree); err != nil {
-		return nil, fmt.Errorf("render %s: %w", dev.Name, err)
+		return nil, err
 	}
 	return &Rendered{Text: tree.Text(), Tree: tree}, nil
 }
