@@ -82,19 +82,64 @@ func (a *app) selectDevices(query string) (*inventory.Network, []*inventory.Devi
 	return net, devices, nil
 }
 
-// renderAll renders every device and reports all that fail, not the first only.
+// renderAll renders every device, with the inventory's own templates if it has any, and reports all that fail, not the
+// first only; one mistake that several devices meet is reported once.
 func renderAll(net *inventory.Network, devices []*inventory.Device) ([]*templates.Rendered, error) {
+	renderer, err := newRenderer(net.Dir)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]*templates.Rendered, len(devices))
-	var errs []error
+	type failure struct {
+		err error
+		who []*inventory.Device
+	}
+	var failures []*failure
+	known := map[string]*failure{}
 	for i, d := range devices {
-		r, err := templates.Render(net, d)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("render %s: %w", d.FQDN, err))
+		if out[i], err = renderer.Render(net, d); err == nil {
 			continue
 		}
-		out[i] = r
+		err = errors.Unwrap(err) // the device is named below
+		key := err.Error()
+		if t, ok := errors.AsType[*templates.Error](err); ok {
+			key = fmt.Sprintf("%s:%d: %s", t.Template, t.Line, t.At) // the lines around it differ from device to device
+		}
+		f := known[key]
+		if f == nil {
+			f = &failure{err: err}
+			known[key], failures = f, append(failures, f)
+		}
+		f.who = append(f.who, d)
+	}
+	var errs []error
+	for _, f := range failures {
+		errs = append(errs, fmt.Errorf("render %s: %w", someNames(f.who), f.err))
 	}
 	return out, errors.Join(errs...)
+}
+
+// someNames lists the FQDNs of a few devices, and of many the first and how many more there are.
+func someNames(devices []*inventory.Device) string {
+	if len(devices) <= 4 {
+		return names(devices)
+	}
+	return fmt.Sprintf("%s and %s", names(devices[:3]), plural(len(devices)-3, "more device"))
+}
+
+// newRenderer reads the templates of an inventory: the shipped ones, and those in its folder templates.
+func newRenderer(dir string) (*templates.Renderer, error) {
+	own := filepath.Join(dir, "templates")
+	info, err := os.Stat(own)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return templates.New(nil)
+	case err != nil:
+		return nil, fmt.Errorf("read templates: %w", err)
+	case !info.IsDir():
+		return nil, fmt.Errorf("read templates: %s is not a folder", own)
+	}
+	return templates.New(os.DirFS(own))
 }
 
 // stateDir is where runs are journalled: $XDG_STATE_HOME/rhapsode (XDG base directory specification).

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -43,6 +44,7 @@ has no liveness of its own, so pings to the VIPs are lost meanwhile.`,
 
 func newOffloadToggle(a *app, verb string) *cobra.Command {
 	var o changeOptions
+	var until string
 	cmd := &cobra.Command{
 		Use:   verb + " SITE -m \"TASK why\"",
 		Short: verb + " the ping offload on all routers of a site",
@@ -56,34 +58,95 @@ unconfirmed, and only when all carry it is it confirmed on all; otherwise all ro
 			if err := o.check(); err != nil {
 				return err
 			}
-			_, site, list, err := a.siteDevices(args[0])
-			if err != nil {
-				return err
+			if verb == "activate" {
+				return a.activateOffload(cmd.Context(), args[0], o)
 			}
-			if o.print {
-				return a.printOffload(site, list, verb, o)
-			}
-			return a.change(cmd.Context(), setTargets(list, verb, presentOffloadTerms), o, devices.Together)
+			return a.deactivateOffload(cmd.Context(), args[0], until, o)
 		},
 	}
 	changeFlags(a, cmd, &o)
+	if verb == "activate" {
+		cmd.Long += `
+
+Overrides in the inventory that hold nothing but these terms are removed then; of any other that deactivates them you
+are warned.`
+		return cmd
+	}
+	cmd.Flags().StringVar(&until, "until", "", "also write an override into the inventory that expires after a duration (4h), or at a `TIME` (2026-03-09, 2026-03-09T14:00:00Z)")
+	cmd.Long += `
+
+The routers remember it by themselves: what is inactive stays so in every commit. With --until the inventory says it too:
+an override, with the task and the reason of -m, is written once all routers are committed. When it has expired, "check"
+fails and every command warns; nothing is activated without a person.`
+	cmd.Example += `
+  rhapsode ping-offload deactivate ams -m "T123456 ping1 reboot" --until 4h`
 	return cmd
 }
 
-// siteDevices gives the routers of a site.
-func (a *app) siteDevices(name string) (*inventory.Network, *inventory.Site, []*inventory.Device, error) {
+// deactivateOffload stops the ping offload of a site, and with until writes down how long.
+func (a *app) deactivateOffload(ctx context.Context, name, until string, o changeOptions) error {
+	if until != "" && o.print {
+		return cli.Usagef("--until writes what has been committed, and --print commits nothing: choose one")
+	}
+	now := time.Now()
+	var expires time.Time
+	if until != "" {
+		var err error
+		if expires, err = parseUntil(until, now); err != nil {
+			return err
+		}
+	}
+	net, site, err := a.site(name)
+	if err != nil {
+		return err
+	}
+	if o.print {
+		return a.printOffload(net, site, "deactivate", o)
+	}
+	var list []inventory.NewOverride
+	if until != "" {
+		if list, err = offloadOverrides(net, site, o.message, now, expires); err != nil {
+			return err
+		}
+	}
+	if err := a.change(ctx, setTargets(site.Devices, "deactivate", presentOffloadTerms), o, devices.Together); err != nil {
+		if until != "" && cli.CodeOf(err) == cli.Partial {
+			err = cli.WithCode(cli.Partial, errors.Join(err, errNoOverride))
+		}
+		return err
+	}
+	return a.writeOverrides(net.Dir, list)
+}
+
+// activateOffload restarts the ping offload of a site and removes what in the inventory said otherwise.
+func (a *app) activateOffload(ctx context.Context, name string, o changeOptions) error {
+	net, site, err := a.site(name)
+	if err != nil {
+		return err
+	}
+	if o.print {
+		return a.printOffload(net, site, "activate", o)
+	}
+	if err := a.change(ctx, setTargets(site.Devices, "activate", presentOffloadTerms), o, devices.Together); err != nil {
+		return err
+	}
+	return a.removeOverrides(net.Dir, site.Devices, offloadTerms())
+}
+
+// site loads the inventory and finds a site by name.
+func (a *app) site(name string) (*inventory.Network, *inventory.Site, error) {
 	net, err := a.network()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	var known []string
 	for _, s := range net.Sites {
 		if strings.EqualFold(s.Name, name) {
-			return net, s, s.Devices, nil
+			return net, s, nil
 		}
 		known = append(known, s.Name)
 	}
-	return nil, nil, nil, cli.Hint(cli.Usagef("unknown site %q", name), "sites are "+strings.Join(known, ", "))
+	return nil, nil, cli.Hint(cli.Usagef("unknown site %q", name), "sites are "+strings.Join(known, ", "))
 }
 
 // presentOffloadTerms lists the offload terms that a router has.
@@ -103,16 +166,12 @@ func presentOffloadTerms(d *inventory.Device, running *junos.Tree) ([][]string, 
 
 // printOffload prints the emergency lines for a site. What the routers really have can't be known without a network, so
 // the lines are those of the rendered configuration.
-func (a *app) printOffload(site *inventory.Site, list []*inventory.Device, verb string, o changeOptions) error {
-	net, err := a.network()
+func (a *app) printOffload(net *inventory.Network, site *inventory.Site, verb string, o changeOptions) error {
+	rendered, err := renderAll(net, site.Devices)
 	if err != nil {
 		return err
 	}
-	rendered, err := renderAll(net, list)
-	if err != nil {
-		return err
-	}
-	for i, d := range list {
+	for i, d := range site.Devices {
 		paths, err := presentOffloadTerms(d, rendered[i].Tree)
 		if err != nil {
 			return cli.Hint(fmt.Errorf("site %s has no ping offload in the inventory", site.Name), "see `rhapsode inventory show site:"+site.Name+"`")
@@ -150,10 +209,11 @@ func newOffloadStatus(a *app) *cobra.Command {
 }
 
 func (a *app) offloadStatus(ctx context.Context, siteName string, jsonOut bool) error {
-	_, _, list, err := a.siteDevices(siteName)
+	_, site, err := a.site(siteName)
 	if err != nil {
 		return err
 	}
+	list := site.Devices
 	type answer struct {
 		states []offloadState
 		err    error
