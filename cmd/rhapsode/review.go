@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"rhapsode/devices"
 	"rhapsode/diffs"
@@ -21,8 +22,9 @@ type intent func(running *junos.Tree) (diffs.Change, []diffs.Held, error)
 
 // target is a device with what is wanted of it.
 type target struct {
-	device *inventory.Device
-	want   intent
+	device   *inventory.Device
+	want     intent
+	warnings []string // said above the device's diff
 }
 
 // reviewed is a target after review: a plan, or the reason why there is none.
@@ -42,6 +44,9 @@ func renderTargets(net *inventory.Network, list []*inventory.Device, activate []
 	out := make([]target, len(list))
 	for i, d := range list {
 		out[i] = target{device: d, want: renderIntent(rendered[i], activate)}
+		for _, f := range expired(net, d, time.Now()) {
+			out[i].warnings = append(out[i].warnings, f.Message)
+		}
 	}
 	return out, nil
 }
@@ -88,7 +93,7 @@ func setLines(verb string, paths [][]string) string {
 func (a *app) reviewOnline(ctx context.Context, targets []target) []reviewed {
 	progress := a.progress()
 	return devices.Each(ctx, a.parallel, targets, func(ctx context.Context, t target) reviewed {
-		r := reviewed{device: t.device}
+		r := reviewed{device: t.device, warnings: t.warnings}
 		r.err = a.reviewDevice(ctx, t, &r)
 		switch {
 		case r.err != nil:
@@ -140,7 +145,7 @@ func runningTree(ctx context.Context, dev devices.Device) (*junos.Tree, error) {
 // reviewReadOnly compares here: it fetches what the device runs and takes no lock (SAFETY 2).
 func (a *app) reviewReadOnly(ctx context.Context, targets []target) []reviewed {
 	return devices.Each(ctx, a.parallel, targets, func(ctx context.Context, t target) (r reviewed) {
-		r.device = t.device
+		r.device, r.warnings = t.device, t.warnings
 		dev, err := a.connect(ctx, t.device)
 		if err != nil {
 			r.err = err
@@ -163,7 +168,7 @@ func (a *app) reviewReadOnly(ctx context.Context, targets []target) []reviewed {
 func reviewOffline(dir string, targets []target) []reviewed {
 	out := make([]reviewed, len(targets))
 	for i, t := range targets {
-		out[i].device = t.device
+		out[i].device, out[i].warnings = t.device, t.warnings
 		name := filepath.Join(dir, t.device.FQDN+".conf")
 		text, err := os.ReadFile(name)
 		if err != nil {

@@ -19,7 +19,8 @@ func newToggle(a *app, verb string) *cobra.Command {
 		Use:   verb + " QUERY STATEMENT... -m \"TASK why\"",
 		Short: verb + " statements of the running configuration",
 		Long: strings.ToUpper(verb[:1]) + verb[1:] + ` one or more statements on every selected device, with review and commit like any change.
-What is inactive on a router stays inactive until somebody runs "rhapsode activate": a normal commit holds it.`,
+What is inactive on a router stays inactive until somebody runs "rhapsode activate": a normal commit holds it. activate
+also removes the overrides in the inventory that hold just what it activated.`,
 		Example:           fmt.Sprintf(`  rhapsode %s site:ams 'firewall family inet filter border-in4 term offload-ping4' -m "T123456 ping1 down"`, verb),
 		Args:              cobra.MinimumNArgs(2),
 		ValidArgsFunction: a.completeQuery,
@@ -27,7 +28,7 @@ What is inactive on a router stays inactive until somebody runs "rhapsode activa
 			if err := o.check(); err != nil {
 				return err
 			}
-			_, list, err := a.selectDevices(args[0])
+			net, list, err := a.selectDevices(args[0])
 			if err != nil {
 				return err
 			}
@@ -54,7 +55,10 @@ What is inactive on a router stays inactive until somebody runs "rhapsode activa
 				}
 				return paths, nil
 			})
-			return a.change(cmd.Context(), targets, o, devices.Serial)
+			if err := a.change(cmd.Context(), targets, o, devices.Serial); err != nil || verb != "activate" {
+				return err
+			}
+			return a.removeOverrides(net.Dir, list, paths)
 		},
 	}
 	changeFlags(a, cmd, &o)
