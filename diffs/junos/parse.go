@@ -16,7 +16,7 @@ const (
 	msgEmpty    = "statement has no contents; ignored"
 )
 
-// Parse reads a configuration text, curly or set lines (the first statement decides). A nil schema means Builtin.
+// Parse reads a configuration text in any form (FormatOf tells which). A nil schema means Builtin.
 //
 // The tree is canonical: statements in display order, repeated blocks merged, of a leaf given twice the last value.
 // Load-time tags of a curly text stay in Node.Op; set lines are applied in their order to an empty configuration.
@@ -30,9 +30,8 @@ func Parse(file string, text []byte, s *Schema) (*Tree, error) {
 		}
 		return t, nil
 	}
-	p := parseCurly(file, src, t)
-	if len(p.errs) > 0 {
-		return nil, p.errs
+	if _, errs := readTree(file, src, t); len(errs) > 0 {
+		return nil, errs
 	}
 	return t, nil
 }

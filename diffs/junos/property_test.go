@@ -105,11 +105,11 @@ func (m *treeMaker) keyValues(k Key) []string {
 	if k.Choices == nil {
 		return []string{m.key()}
 	}
-	if w, ok := strings.CutSuffix(k.Choices[m.IntN(len(k.Choices))], "="); !ok {
-		return []string{w}
-	} else {
+	c := k.Choices[m.IntN(len(k.Choices))]
+	if w, ok := strings.CutSuffix(c, "="); ok && w != "" {
 		return []string{w, m.word()}
 	}
+	return []string{c}
 }
 
 func makers(t *testing.T, count int, test func(*testing.T, *treeMaker)) {

@@ -244,7 +244,7 @@ func (k Key) choice(w string) int {
 		if c == w {
 			return 1
 		}
-		if len(c) == len(w)+1 && c[len(w)] == '=' && c[:len(w)] == w {
+		if len(c) == len(w)+1 && c[len(w)] == '=' && c[:len(w)] == w && w != "" { // `=` is a word by itself
 			return 2
 		}
 	}
