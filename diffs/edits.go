@@ -12,7 +12,8 @@ import (
 // they were written, so that two edits are compared with slices.Equal.
 //
 // The commands come in phases: unprotect; delete; deactivate what stays; set, and deactivate what is new; activate;
-// annotate; insert, for lists that the user orders; protect. Within a phase they follow the configuration. (What stays
+// annotate; insert, for lists that the user orders; protect. What is protected on both sides and changes is unprotected
+// first, and protected again. Within a phase they follow the configuration. (What stays
 // is deactivated before anything is set, since setting a statement deletes an active one that it excludes.)
 //
 // A command for a statement that the schema doesn't know doesn't say where keywords end and values begin: it names the
@@ -66,6 +67,7 @@ func (e *editor) single(path []string, b, a *junos.Node) (stays bool) {
 // common edits a container or entry of both sides.
 func (e *editor) common(path []string, b, a *junos.Node) (stays bool) {
 	at := slices.Concat(path, a.Words())
+	defer e.reprotect(joinPath(at), b, a, e.count())
 	hollow := e.children(at, b, a) && len(b.Children) > 0
 	if hollow && len(a.Children) == 0 {
 		e.sets = append(e.sets, "set "+joinPath(at))
@@ -73,6 +75,20 @@ func (e *editor) common(path []string, b, a *junos.Node) (stays bool) {
 	gone := hollow && a.Is(junos.Bare) // Junos keeps the others when they are empty
 	e.marks(at, b, a, gone)
 	return !gone
+}
+
+// count gives the number of commands that change something.
+func (e *editor) count() int {
+	return len(e.deletes) + len(e.deactivates) + len(e.sets) + len(e.activates) + len(e.annotations) + len(e.inserts)
+}
+
+// reprotect lifts the protection of a statement that is protected on both sides, if there have been commands for it or
+// for what it holds since there were count of them.
+func (e *editor) reprotect(at string, b, a *junos.Node, count int) {
+	if b.Protected && a.Protected && e.count() > count && !slices.Contains(e.unprotects, "unprotect "+at) {
+		e.unprotects = append(e.unprotects, "unprotect "+at)
+		e.protects = append(e.protects, "protect "+at)
+	}
 }
 
 // marks edits what stands before a statement; gone says that before's are lost when its contents are deleted.
@@ -120,6 +136,7 @@ func address(path []string, n *junos.Node) []string {
 func (e *editor) leaf(path []string, b, a *junos.Node) (stays bool) {
 	was, is := address(path, b), address(path, a)
 	if slices.Equal(a.Values, b.Values) {
+		defer e.reprotect(joinPath(is), b, a, e.count())
 		e.marks(is, b, a, false)
 		return true
 	}
@@ -128,6 +145,7 @@ func (e *editor) leaf(path []string, b, a *junos.Node) (stays bool) {
 		e.add(path, a)
 		return false
 	}
+	defer e.reprotect(joinPath(is), b, a, e.count())
 	e.sets = append(e.sets, "set "+joinPath(slices.Concat(path, a.Words())))
 	e.marks(is, b, a, false)
 	return true
@@ -136,6 +154,7 @@ func (e *editor) leaf(path []string, b, a *junos.Node) (stays bool) {
 // leafList edits the values one by one where that gives the order of after, and else replaces them all.
 func (e *editor) leafList(path []string, b, a *junos.Node) (stays bool) {
 	at := address(path, &junos.Node{Kind: junos.LeafList, Name: a.Name, Schema: a.Schema})
+	defer e.reprotect(joinPath(at), b, a, e.count())
 	if slices.Equal(a.Values, b.Values) {
 		e.marks(at, b, a, false)
 		return true

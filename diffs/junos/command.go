@@ -2,30 +2,82 @@ package junos
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// setVerbs are the commands that a set line may begin with.
-var setVerbs = map[string]func(*commander, []word){
-	"set":        (*commander).set,
-	"delete":     (*commander).delete,
-	"activate":   func(c *commander, ws []word) { c.mark(ws, func(n *Node) { n.Inactive = false }) },
-	"deactivate": func(c *commander, ws []word) { c.mark(ws, func(n *Node) { n.Inactive = true }) },
-	"protect":    func(c *commander, ws []word) { c.mark(ws, func(n *Node) { n.Protected = true }) },
-	"unprotect":  func(c *commander, ws []word) { c.mark(ws, func(n *Node) { n.Protected = false }) },
-	"annotate":   (*commander).annotate,
+// command is what a line of set commands can begin with.
+type command struct {
+	run func(*commander, word, []word) // the command's own word, and what follows it
+	// least is how many words must follow.
+	least int
+	// here: the words after it don't begin at the level that edit has gone to.
+	here bool
 }
 
-// commander applies set lines to a tree.
+// commandFor returns the command of a word, nil if it is none: those of configuration mode that change the candidate or
+// the level, all of which a router's `load set` takes.
+func commandFor(w string) *command {
+	switch w {
+	case "set":
+		return &command{run: (*commander).set, least: 1}
+	case "delete":
+		return &command{run: (*commander).delete}
+	case "activate":
+		return marking(func(n *Node) { n.Inactive = false })
+	case "deactivate":
+		return marking(func(n *Node) { n.Inactive = true })
+	case "protect":
+		return &command{run: (*commander).protect, least: 1}
+	case "unprotect":
+		return &command{run: (*commander).unprotect, least: 1}
+	case "annotate":
+		return &command{run: (*commander).annotate, least: 1}
+	case "rename":
+		return &command{run: (*commander).rename, least: 1}
+	case "copy":
+		return &command{run: (*commander).copy, least: 1}
+	case "insert":
+		return &command{run: (*commander).insert, least: 1}
+	case "wildcard":
+		return &command{run: (*commander).wildcard, least: 1, here: true}
+	case "edit":
+		return &command{run: (*commander).edit, least: 1, here: true}
+	case "top":
+		return &command{run: (*commander).top, here: true}
+	case "up":
+		return &command{run: (*commander).up, here: true}
+	case "exit", "quit":
+		return &command{run: (*commander).exit, here: true}
+	}
+	return nil
+}
+
+const commandNames = "set, delete, activate, deactivate, protect, unprotect, annotate, rename, copy, insert, wildcard delete, edit, top, up or exit"
+
+// isCommand reports whether a line, without the blanks around it, is a set command rather than a statement.
+func isCommand(line string) bool {
+	verb, _, more := strings.Cut(line, " ")
+	c := commandFor(verb)
+	return c != nil && (more || c.least == 0) && !strings.HasSuffix(line, ";") && !strings.HasSuffix(line, "{")
+}
+
+// commander applies set commands to a tree.
 type commander struct {
 	builder
-	tree  *Tree
-	dirty bool // set lines have added nodes; normalize before anything is looked up
+	tree    *Tree
+	dirty   bool       // set lines have added nodes; normalize before anything is looked up
+	enforce bool       // what is protected is not changed
+	guarded bool       // something is protected
+	at      [][]word   // where edit has gone to: the words of each level
+	before  [][][]word // the levels that exit goes back to
 }
 
-// loadSet applies set lines in their order. With an error the tree is of no use.
-func (t *Tree) loadSet(file, src string) ([]*Error, error) {
-	c := &commander{builder: builder{file: file, stack: []*Node{t.Root}}, tree: t}
+// loadSet applies set lines in their order. With an error the tree is of no use. Lines that describe a configuration,
+// rather than change one, may protect a statement before they have said all of it: enforce tells the two apart.
+func (t *Tree) loadSet(file, src string, enforce bool) ([]*Error, error) {
+	c := &commander{builder: builder{file: file, stack: []*Node{t.Root}}, tree: t, enforce: enforce}
+	c.guarded = enforce && holdsProtected(t.Root)
 	lex := lexer{src: src, line: 1, newlines: true}
 	for len(c.errs) < maxErrors {
 		ws, more := c.line(&lex)
@@ -81,14 +133,17 @@ func (c *commander) line(lex *lexer) (ws []word, more bool) {
 }
 
 func (c *commander) command(ws []word) {
-	run := setVerbs[ws[0].text]
+	verb, args := ws[0], ws[1:]
+	cmd := commandFor(verb.text)
 	switch {
-	case run == nil || ws[0].quoted:
-		c.fail(ws[0].pos, msgSyntax, "set, delete, activate, deactivate, protect, unprotect or annotate")
-	case len(ws) == 1:
-		c.fail(ws[0].pos, msgMissing, "a statement after "+ws[0].text)
+	case cmd == nil || verb.quoted:
+		c.fail(verb.pos, msgSyntax, commandNames)
+	case len(args) < cmd.least:
+		c.fail(verb.pos, msgMissing, "a statement after "+verb.text)
+	case cmd.here || len(c.at) == 0:
+		cmd.run(c, verb, args)
 	default:
-		run(c, ws)
+		cmd.run(c, verb, append(slices.Concat(c.at...), args...))
 	}
 }
 
@@ -99,17 +154,24 @@ func (c *commander) settle() {
 	}
 }
 
-func (c *commander) set(ws []word) {
-	r, bad := c.walk(c.tree.Root, ws[1:], walkMode{set: true})
+func (c *commander) set(verb word, ws []word) {
+	if c.refused(verb, ws, "changed") {
+		return
+	}
+	r, bad := c.walk(c.tree.Root, ws, walkMode{set: true})
 	if bad != nil {
-		// the complaint is about the statement that the words before it name
-		for _, n := range r.chain {
-			bad.Path = append(bad.Path, n.Words()...)
-		}
-		c.add(bad)
+		c.failIn(r, bad)
 		return
 	}
 	c.dirty = true
+}
+
+// failIn adds a complaint about the statement that the words read so far name.
+func (c *commander) failIn(r walked, bad *Error) {
+	for _, n := range r.chain {
+		bad.Path = append(bad.Path, n.Words()...)
+	}
+	c.add(bad)
 }
 
 func texts(ws []word) []string {
@@ -175,78 +237,219 @@ func gatherUnknown(n *Node, words []string) *Node {
 	return e
 }
 
-// warnNotFound says that there is no such statement.
-func (c *commander) warnNotFound(ws []word) {
-	c.warn(ws[0].pos, msgNotFound)
-	c.warns[len(c.warns)-1].Path = texts(ws[1:])
+// warnAbout adds a warning about a statement.
+func (c *commander) warnAbout(pos Pos, message string, path []string) {
+	c.warn(pos, message)
+	c.warns[len(c.warns)-1].Path = path
 }
 
-func (c *commander) delete(ws []word) {
-	l, ok := c.locate(ws[1:])
-	switch n, holder := l.node(), l.holder(); {
-	case !ok && c.deleteAll(ws[1:]):
-	case !ok:
-		c.warnNotFound(ws)
+// failAbout adds an error about a statement.
+func (c *commander) failAbout(pos Pos, message, expected string, path []string) {
+	e := c.complaint(pos, message, expected)
+	e.Path = path
+	c.add(e)
+}
+
+func (c *commander) delete(verb word, ws []word) {
+	if len(ws) == len(slices.Concat(c.at...)) { // a bare delete: what the level holds, but not the level itself
+		c.clear(verb, ws)
 		return
+	}
+	l, ok := c.locate(ws)
+	switch n, holder := l.node(), l.holder(); {
+	case ok && c.guard(verb, l, ws, "deleted"):
+	case !ok && c.deleteAll(verb, ws):
+	case !ok:
+		c.warnAbout(verb.pos, msgNotFound, texts(ws))
 	case l.value >= 0 && len(n.Values) > 1:
 		n.Values = slices.Delete(slices.Clone(n.Values), l.value, l.value+1)
-		return
+		c.dirty = true
 	default:
-		holder.Children = slices.DeleteFunc(holder.Children, func(c *Node) bool { return c == n })
+		c.remove(verb, holder, texts(ws), func(c *Node) bool { return c == n })
 	}
-	c.dirty = true // a container that means nothing when empty goes with its last child
+}
+
+// remove takes children of n away, all but what is protected in them. path is that of the children, for the warnings.
+func (c *commander) remove(verb word, n *Node, path []string, which func(*Node) bool) (some bool) {
+	n.Children = slices.DeleteFunc(n.Children, func(child *Node) bool {
+		if !which(child) {
+			return false
+		}
+		some = true
+		return !c.guarded || !keepProtected(child, path, func(p []string) {
+			c.warnAbout(verb.pos, protectedMessage(p, p, "deleted"), p)
+		})
+	})
+	c.dirty = c.dirty || some // a container that means nothing when empty goes with its last child
+	return some
+}
+
+// clear deletes all that a level holds.
+func (c *commander) clear(verb word, ws []word) {
+	l, ok := c.locate(ws)
+	switch {
+	case !ok:
+		c.warnAbout(verb.pos, msgNotFound, texts(ws))
+	case !c.guard(verb, l, ws, "deleted"):
+		n, path := l.node(), texts(ws)
+		for _, child := range slices.Clone(n.Children) {
+			c.remove(verb, n, slices.Concat(path, PathWords(child)), func(o *Node) bool { return o == child })
+		}
+	}
 }
 
 // deleteAll deletes all entries of a list that is named without a key.
-func (c *commander) deleteAll(ws []word) bool {
-	n := c.tree.Root
-	words := texts(ws)
-	for len(words) > 1 {
-		child, used, _ := n.match(words)
-		if child == nil {
-			return false
+func (c *commander) deleteAll(verb word, ws []word) bool {
+	l, s := c.list(ws)
+	if s == nil {
+		return false
+	}
+	if !slices.ContainsFunc(l.node().Children, func(n *Node) bool { return n.Schema == s }) {
+		return false
+	}
+	if c.guard(verb, l, ws, "deleted") {
+		return true
+	}
+	n, path := l.node(), texts(ws)
+	for _, e := range slices.Clone(n.Children) {
+		if e.Schema == s {
+			c.remove(verb, n, slices.Concat(path, e.Values), func(o *Node) bool { return o == e })
 		}
-		n, words = child, words[min(used, len(words)):]
 	}
-	if len(words) != 1 {
-		return false
-	}
-	s := n.Schema.Child(words[0])
-	if s == nil || s.Kind != Entry {
-		return false
-	}
-	before := len(n.Children)
-	n.Children = slices.DeleteFunc(n.Children, func(c *Node) bool { return c.Schema == s })
-	return len(n.Children) < before
+	return true
 }
 
-func (c *commander) mark(ws []word, set func(*Node)) {
-	l, ok := c.locate(ws[1:])
-	n := l.node()
+// list finds the list that words name without a key: the statement that holds it, and what the schema says of it.
+func (c *commander) list(ws []word) (located, *Schema) {
+	if len(ws) == 0 {
+		return located{}, nil
+	}
+	l, ok := c.locate(ws[:len(ws)-1])
+	if !ok {
+		return l, nil
+	}
+	s := l.node().Schema.Child(ws[len(ws)-1].text)
+	if s == nil || s.Kind != Entry {
+		return l, nil
+	}
+	return l, s
+}
+
+func marking(set func(*Node)) *command {
+	return &command{run: func(c *commander, verb word, ws []word) {
+		if l, ok := c.marked(verb, ws); ok && !c.guard(verb, l, ws, "changed") {
+			set(l.node())
+		}
+	}, least: 1}
+}
+
+// marked finds the statement that a command marks.
+func (c *commander) marked(verb word, ws []word) (located, bool) {
+	l, ok := c.locate(ws)
 	switch {
 	case !ok:
-		c.warnNotFound(ws)
-	case l.value >= 0 && len(n.Values) > 1:
-		c.fail(ws[len(ws)-1].pos, msgSyntax, "the whole of "+n.Name+": one of its values cannot be marked")
-	default:
-		set(n)
+		c.warnAbout(verb.pos, msgNotFound, texts(ws))
+	case l.value >= 0 && len(l.node().Values) > 1:
+		c.fail(ws[len(ws)-1].pos, msgSyntax, "the whole of "+l.node().Name+": one of its values cannot be marked")
+		return l, false
 	}
+	return l, ok
 }
 
-func (c *commander) annotate(ws []word) {
-	if len(ws) < 3 {
-		c.fail(ws[len(ws)-1].pos, msgMissing, "a comment after the statement")
+func (c *commander) annotate(verb word, ws []word) {
+	last := ws[len(ws)-1]
+	if len(ws) < 2 {
+		c.fail(last.pos, msgMissing, "a comment after the statement")
 		return
 	}
-	last := ws[len(ws)-1]
 	if strings.Contains(last.text, "*/") {
 		c.fail(last.pos, msgSyntax, "a comment without */")
 		return
 	}
-	l, ok := c.locate(ws[1 : len(ws)-1])
+	ws = ws[:len(ws)-1]
+	l, ok := c.locate(ws)
 	if !ok {
-		c.warnNotFound(ws[:len(ws)-1])
+		c.warnAbout(verb.pos, msgNotFound, texts(ws))
 		return
 	}
-	l.node().Annotation = strings.TrimSpace(strings.ReplaceAll(last.text, `\n`, "\n"))
+	if !c.guard(verb, l, ws, "changed") {
+		l.node().Annotation = strings.TrimSpace(strings.ReplaceAll(last.text, `\n`, "\n"))
+	}
+}
+
+// edit goes to a level. It need not be there: it comes with what is set in it.
+func (c *commander) edit(_ word, ws []word) {
+	ws = append(slices.Concat(c.at...), ws...)
+	r, bad := c.walk(New(c.tree.Schema).Root, ws, walkMode{set: true})
+	switch {
+	case bad != nil:
+		c.failIn(r, bad)
+		return
+	case len(r.leaves) > 0 && r.leaves[len(r.leaves)-1].Schema != nil:
+		c.fail(ws[len(ws)-1].pos, msgSyntax, "a statement that has others in it")
+		return
+	}
+	var at [][]word
+	for i := 0; i < len(r.chain); i++ {
+		used := len(r.chain[i].Words())
+		for r.chain[i].Is(Inline) && i+1 < len(r.chain) { // never a level of its own
+			i++
+			used += len(r.chain[i].Words())
+		}
+		at = append(at, ws[:used:used])
+		ws = ws[used:]
+	}
+	if len(ws) > 0 { // no schema knows it
+		at = append(at, ws)
+	}
+	c.before = append(c.before, c.at)
+	c.at = at
+}
+
+// from runs a command that stands behind top or up, at that level, and comes back unless the command goes elsewhere.
+func (c *commander) from(at [][]word, ws []word) {
+	was, edits := c.at, len(c.before)
+	c.at = at
+	if len(ws) == 0 {
+		return
+	}
+	c.command(ws)
+	switch ws[0].text {
+	case "edit":
+		if len(c.before) > edits {
+			c.before[edits] = was
+		}
+	case "top", "up", "exit", "quit":
+	default:
+		c.at = was
+	}
+}
+
+func (c *commander) top(_ word, ws []word) {
+	if len(ws) == 0 {
+		c.before = nil
+	}
+	c.from(nil, ws)
+}
+
+func (c *commander) up(_ word, ws []word) {
+	levels := 1
+	if len(ws) > 0 {
+		if n, err := strconv.Atoi(ws[0].text); err == nil && n > 0 {
+			levels, ws = n, ws[1:]
+		}
+	}
+	c.from(c.at[:max(0, len(c.at)-levels)], ws)
+}
+
+// exit goes back to where the last edit came from.
+func (c *commander) exit(verb word, ws []word) {
+	switch {
+	case len(ws) > 0:
+		c.fail(ws[0].pos, msgSyntax, verb.text+" alone")
+	case len(c.before) == 0:
+		c.fail(verb.pos, msgSyntax, "an edit before it: at the top, "+verb.text+" ends the session")
+	default:
+		c.at, c.before = c.before[len(c.before)-1], c.before[:len(c.before)-1]
+	}
 }

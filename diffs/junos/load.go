@@ -47,8 +47,8 @@ func (m *Mode) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Load puts a text onto the configuration. The text may be in any form, whatever the mode, except that Set takes set
-// lines only; set lines without mode Set are applied as if the configuration that they describe had been
+// Load puts a text onto the configuration. The text may be curly or set lines, whatever the mode, except that Set
+// takes set lines only; set lines without mode Set are applied as if the configuration that they describe had been
 // given in curly form. file names the text in complaints. A warning (`statement not found`) doesn't stop a load; with
 // an error (an ErrorList) the tree is as it was.
 func (t *Tree) Load(file string, text []byte, mode Mode) (warnings []*Error, err error) {
@@ -62,7 +62,7 @@ func (t *Tree) Load(file string, text []byte, mode Mode) (warnings []*Error, err
 func (t *Tree) load(file, src string, mode Mode) (warnings []*Error, err error) {
 	if mode == Set {
 		next := t.Clone()
-		warnings, err = next.loadSet(file, src)
+		warnings, err = next.loadSet(file, src, true)
 		if err == nil {
 			*t = *next
 		}
@@ -70,13 +70,13 @@ func (t *Tree) load(file, src string, mode Mode) (warnings []*Error, err error) 
 	}
 	in := New(t.Schema)
 	if isSet(src) {
-		if warnings, err = in.loadSet(file, src); err != nil {
+		if warnings, err = in.loadSet(file, src, false); err != nil {
 			return warnings, err
 		}
 	} else {
-		warns, errs := readTree(file, src, in)
-		if warnings = warns; len(errs) > 0 {
-			return warnings, errs
+		p := parseCurly(file, src, in)
+		if warnings = p.warns; len(p.errs) > 0 {
+			return warnings, p.errs
 		}
 	}
 	m := merger{file: file, replace: mode == Replace, warns: warnings}
@@ -90,6 +90,7 @@ func (t *Tree) load(file, src string, mode Mode) (warnings []*Error, err error) 
 		return m.warns, nil
 	}
 	next := t.Clone()
+	m.guarded = holdsProtected(next.Root)
 	m.children(next.Root, in.Root, nil)
 	normalize(next.Root)
 	next.settleTop(in.TopOrder)
@@ -114,14 +115,16 @@ func (t *Tree) settleTop(added []string) {
 type merger struct {
 	file    string
 	replace bool
+	guarded bool // something is protected in what is loaded onto
 	warns   []*Error
 }
 
+func (m *merger) warn(pos Pos, message string, path []string) {
+	m.warns = append(m.warns, &Error{File: m.file, Pos: pos, Message: message, Severity: SeverityWarning, Path: path})
+}
+
 func (m *merger) notFound(path []string, n *Node) {
-	m.warns = append(m.warns, &Error{
-		File: m.file, Pos: n.Pos, Message: msgNotFound, Severity: SeverityWarning,
-		Path: append(slices.Clone(path), n.Words()...),
-	})
+	m.warn(n.Pos, msgNotFound, append(slices.Clone(path), n.Words()...))
 }
 
 // strip removes the load-time tags from n and all below, with what is to be deleted: there is nothing to delete from.
@@ -147,7 +150,7 @@ func (m *merger) children(dst, src *Node, path []string) {
 	gone := false
 	for _, s := range src.Children {
 		if s.Kind == Entry && len(s.Values) == 0 { // all entries of a list
-			if (s.Op&DeleteOp != 0 || m.replace) && !m.deleteList(dst, s.Schema) && s.Op&DeleteOp != 0 {
+			if (s.Op&DeleteOp != 0 || m.replace) && !m.deleteList(dst, s, path) && s.Op&DeleteOp != 0 {
 				m.notFound(path, s)
 			}
 			gone = true
@@ -156,6 +159,7 @@ func (m *merger) children(dst, src *Node, path []string) {
 		i, found := at.find(dst.Children, s)
 		found = found && dst.Children[i].Op&DeleteOp == 0
 		switch sub := append(path, s.Words()...); {
+		case found && m.guarded && m.guard(dst.Children[i], s, path):
 		case s.Op&DeleteOp != 0 && found && m.delete(dst.Children[i], s, path):
 			dst.Children[i] = &Node{Kind: Leaf, Op: DeleteOp} // swept below; indexes stay valid
 			gone = true
@@ -177,12 +181,15 @@ func (m *merger) children(dst, src *Node, path []string) {
 	}
 }
 
-// deleteList marks all entries of a list in dst for removal.
-func (m *merger) deleteList(dst *Node, list *Schema) (found bool) {
+// deleteList marks all entries of a list in dst for removal, for s, which stands for them.
+func (m *merger) deleteList(dst, s *Node, path []string) (found bool) {
 	for i, c := range dst.Children {
-		if c.Schema == list && c.Kind == Entry {
+		if c.Schema != s.Schema || c.Kind != Entry {
+			continue
+		}
+		found = true
+		if !m.guarded || !m.keep(c, s, append(path, c.Words()...)) {
 			dst.Children[i] = &Node{Kind: Leaf, Op: DeleteOp}
-			found = true
 		}
 	}
 	return found

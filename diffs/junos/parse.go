@@ -25,7 +25,7 @@ func Parse(file string, text []byte, s *Schema) (*Tree, error) {
 	t := New(s)
 	src := string(text)
 	if isSet(src) {
-		if _, err := t.loadSet(file, src); err != nil {
+		if _, err := t.loadSet(file, src, false); err != nil {
 			return nil, err
 		}
 		return t, nil
@@ -44,8 +44,7 @@ func isSet(src string) bool {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		verb, _, more := strings.Cut(line, " ")
-		return more && setVerbs[verb] != nil && !strings.HasSuffix(line, ";") && !strings.HasSuffix(line, "{")
+		return isCommand(line)
 	}
 	return false
 }

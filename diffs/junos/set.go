@@ -3,7 +3,7 @@ package junos
 import "strings"
 
 // Set returns the configuration as set lines, one for each path from the root to a leaf and one for each statement
-// without contents; a statement's `deactivate`, `protect` and `annotate` lines follow those of its contents.
+// without contents; a statement's `deactivate`, `annotate` and `protect` lines follow those of its contents.
 // Load-time tags have no set form and are left out, with what is tagged `delete:`.
 func (t *Tree) Set() string {
 	var w setWriter
@@ -85,11 +85,11 @@ func (w *setWriter) node(n *Node) {
 	if n.Inactive {
 		w.emit("deactivate", "")
 	}
-	if n.Protected {
-		w.emit("protect", "")
-	}
 	if n.Annotation != "" {
 		w.emit("annotate", Quote(n.Annotation))
+	}
+	if n.Protected { // last: nothing of it can be changed any more
+		w.emit("protect", "")
 	}
 	w.path = w.path[:at]
 }
