@@ -47,8 +47,8 @@ func (m *Mode) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Load puts a text onto the configuration. The text may be curly or set lines, whatever the mode, except that Set
-// takes set lines only; set lines without mode Set are applied as if the configuration that they describe had been
+// Load puts a text onto the configuration. The text may be in any form, whatever the mode, except that Set takes set
+// lines only; set lines without mode Set are applied as if the configuration that they describe had been
 // given in curly form. file names the text in complaints. A warning (`statement not found`) doesn't stop a load; with
 // an error (an ErrorList) the tree is as it was.
 func (t *Tree) Load(file string, text []byte, mode Mode) (warnings []*Error, err error) {
@@ -74,9 +74,9 @@ func (t *Tree) load(file, src string, mode Mode) (warnings []*Error, err error) 
 			return warnings, err
 		}
 	} else {
-		p := parseCurly(file, src, in)
-		if warnings = p.warns; len(p.errs) > 0 {
-			return warnings, p.errs
+		warns, errs := readTree(file, src, in)
+		if warnings = warns; len(errs) > 0 {
+			return warnings, errs
 		}
 	}
 	m := merger{file: file, replace: mode == Replace, warns: warnings}
