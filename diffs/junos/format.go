@@ -85,6 +85,7 @@ func (n *Node) marked() bool {
 type writer struct {
 	b       strings.Builder
 	asLines bool
+	origins bool // say what was inherited
 	lines   []Line
 }
 
@@ -151,6 +152,9 @@ func joinPrefix(prefix, word string) string {
 
 // marks writes the annotation.
 func (w *writer) marks(n *Node, depth int) {
+	if w.origins {
+		w.origin(n, depth)
+	}
 	if n.Annotation != "" {
 		w.line(depth, "/* ", n.Annotation, " */")
 	}

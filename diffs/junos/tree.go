@@ -56,6 +56,9 @@ type Node struct {
 	Secret     bool   // read with a trailing ## SECRET-DATA
 	Op         Op     // load-time tags, NoOp in a configuration
 	Annotation string // the text of /* … */ before the statement, without the marks
+	// Inherited names the group that the statement came from, in a tree that Inherited made; "" is the configuration's
+	// own. In a leaf-list each value has a line of it: InheritedFrom tells them apart.
+	Inherited string
 
 	Schema *Schema // nil: no schema knows the statement, its kind was guessed
 	Pos    Pos     // where it was read
