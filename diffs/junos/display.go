@@ -1,6 +1,7 @@
 package junos
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,11 +60,9 @@ func isXML(src string) bool {
 	if strings.HasPrefix(src, "<?xml") || strings.HasPrefix(src, "<!--") {
 		return true
 	}
-	if src = strings.TrimPrefix(src, "<"); src == "" {
-		return false
-	}
+	src, ok := strings.CutPrefix(src, "<")
 	end := strings.IndexAny(src, " \t\r\n>/")
-	if end < 0 {
+	if !ok || end < 0 {
 		return false
 	}
 	name := src[:end]
@@ -90,6 +89,9 @@ func readTree(file, src string, t *Tree) ([]*Error, ErrorList) {
 	}
 }
 
+// ErrNotFound is returned by Only and Display: there is no statement at the path.
+var ErrNotFound = errors.New(msgNotFound)
+
 // Display says how a configuration is shown, as `show configuration PATH | display …` does. The zero value is the
 // whole in curly text.
 type Display struct {
@@ -99,6 +101,9 @@ type Display struct {
 	Path []string
 	// Relative leaves the words of Path out of set lines.
 	Relative bool
+	// Inherited shows the configuration with its groups applied. Curly text has a comment before what came from a group,
+	// unless NoComments; with Groups, XML has the group's name as junos:group.
+	Inherited, NoComments, Groups bool
 	// Changed is a configuration from before, usually the committed one: XML marks what it has not with
 	// junos:changed="changed", and all statements around that. The other forms have no such mark.
 	Changed *Tree
@@ -109,8 +114,20 @@ type Display struct {
 	Reply, Banner string
 }
 
-// Display returns the configuration in a form. The error is that there is no statement at the path.
+// Display returns the configuration in a form. The errors are that there is no statement at the path (ErrNotFound), and
+// those of Inherited.
 func (t *Tree) Display(d Display) (string, error) {
+	if d.Inherited {
+		var err error
+		if t, err = t.Inherited(); err != nil {
+			return "", err
+		}
+		if d.Changed != nil {
+			if d.Changed, err = d.Changed.Inherited(); err != nil {
+				return "", err
+			}
+		}
+	}
 	shown, err := t.Only(d.Path...)
 	if err != nil {
 		return "", err
@@ -125,37 +142,39 @@ func (t *Tree) Display(d Display) (string, error) {
 		return shown.reply(d), nil
 	case FormatJSON:
 		return shown.JSON(d.Attributes...), nil
-	default:
-		return t.inner(d.Path).Text(), nil
 	}
+	if d.Inherited && !d.NoComments {
+		return t.inner(d.Path).InheritanceText(), nil
+	}
+	return t.inner(d.Path).Text(), nil
 }
 
 // reply writes XML.
 func (t *Tree) reply(d Display) string {
-	var ch *changes
+	x := exporter{groups: d.Groups}
 	if d.Changed != nil {
-		ch = changesSince(d.Changed, t)
+		x.changes = changesSince(d.Changed, t)
 	}
 	w := xmlWriter{}
 	if d.Reply == "" {
-		w.configuration(t, d.Attributes, ch, "", indentXML)
+		w.configuration(t, d.Attributes, x, "", indentXML)
 		return w.b.String()
 	}
 	w.b.WriteString("<rpc-reply")
 	w.attribute("xmlns:junos", d.Reply)
 	w.b.WriteString(">\n")
-	w.configuration(t, d.Attributes, ch, indentXML, indentXML+indentXML+indentXML)
-	w.b.WriteString(indentXML + "<cli>\n" + indentXML + indentXML + "<banner>" + EscapeXML(d.Banner) + "</banner>\n" +
+	w.configuration(t, d.Attributes, x, indentXML, indentXML+indentXML+indentXML)
+	w.b.WriteString(indentXML + "<cli>\n" + indentXML + indentXML + "<banner>" + EscapeText(d.Banner) + "</banner>\n" +
 		indentXML + "</cli>\n</rpc-reply>\n")
 	return w.b.String()
 }
 
 // Only returns the configuration with nothing in it but the statement that CLI words name and the way to it; the
-// statements are shared with t. No words name the whole. The error is Junos's `statement not found`.
+// statements are shared with t. No words name the whole. The error is ErrNotFound with the path.
 func (t *Tree) Only(words ...string) (*Tree, error) {
 	way, ok := find(t.Root, words)
 	if !ok {
-		return nil, &Error{Path: words, Message: msgNotFound}
+		return nil, fmt.Errorf("[edit %s] %w", joinWords(words), ErrNotFound)
 	}
 	return t.withRoot(alone(t.Root, way.chain)), nil
 }

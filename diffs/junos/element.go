@@ -14,7 +14,8 @@ type element struct {
 	text     string // of a leaf, a value or a key
 	number   bool   // JSON: the text may be written as a number
 	marks    tags
-	changed  bool // junos:changed
+	changed  bool   // junos:changed
+	group    string // junos:group
 	children []*element
 	pos      Pos
 }
@@ -62,6 +63,15 @@ var numbered = map[string]bool{
 // exporter makes elements of statements.
 type exporter struct {
 	changes *changes // nil: nothing is marked as changed
+	groups  bool     // what was inherited has the name of its group
+}
+
+// group is the group's name that stands with value i of n.
+func (x exporter) group(n *Node, i int) string {
+	if !x.groups {
+		return ""
+	}
+	return n.InheritedFrom(i)
 }
 
 // statements appends the elements of the children of n.
@@ -81,6 +91,9 @@ func (x exporter) statement(to []*element, parent, n *Node, changed bool) []*ele
 	}
 	if alias, ok := renamed[e.name]; ok && n.Schema != nil {
 		e.name = alias
+	}
+	if n.Kind != LeafList {
+		e.group = x.group(n, 0)
 	}
 	inner := changed || x.changes.isNew(n)
 	e.changed = inner || x.changes.isOn(n)
@@ -112,7 +125,7 @@ func (x exporter) statement(to []*element, parent, n *Node, changed bool) []*ele
 func (x exporter) values(to []*element, n *Node, first *element, changed bool) []*element {
 	for i, v := range n.Values {
 		e := *first
-		e.kind, e.text = valueElement, v
+		e.kind, e.text, e.group = valueElement, v, x.group(n, i)
 		e.changed = changed || x.changes.isNewValue(n, v)
 		if i > 0 {
 			e.marks.note = ""
@@ -125,7 +138,13 @@ func (x exporter) values(to []*element, n *Node, first *element, changed bool) [
 // keys makes the elements of the keys of an entry, and of the words of an unknown statement.
 func (x exporter) keys(n *Node, values []string, changed bool) []*element {
 	var keys []*element
-	add := func(e element) { e.changed = changed; keys = append(keys, &e) }
+	add := func(e element) {
+		e.changed = changed
+		if n.Kind == Entry {
+			e.group = x.group(n, 0)
+		}
+		keys = append(keys, &e)
+	}
 	choice := func(word, value string) {
 		kind := emptyElement
 		if value != "" {
@@ -204,21 +223,29 @@ func (b *importer) statements(parent *Node, es []*element) {
 	}
 }
 
-// pairValues tells values of an unknown leaf-list, which are several elements of one name, from an unknown leaf.
+// pairValues settles what unknown elements of one name are: entries of a list if one of them has elements in it, else
+// values of a leaf-list.
 func (b *importer) pairValues(parent *Node, es []*element) {
-	var first map[string]*element
+	type traits struct{ several, entries bool }
+	var named map[string]traits
 	for _, e := range es {
-		if e.kind != textElement || parent.Schema.element(e.name) != nil {
+		if e.name == undocumented || parent.Schema.element(e.name) != nil {
 			continue
 		}
-		if first == nil {
-			first = map[string]*element{}
+		if named == nil {
+			named = make(map[string]traits)
 		}
-		if f := first[e.name]; f != nil {
-			f.kind, e.kind = valueElement, valueElement
-			continue
+		t, seen := named[e.name]
+		named[e.name] = traits{seen, t.entries || len(e.children) > 0}
+	}
+	for _, e := range es {
+		switch t := named[e.name]; {
+		case !t.several || len(e.children) > 0:
+		case !t.entries:
+			e.kind = valueElement
+		case e.text != "":
+			e.kind = entryElement
 		}
-		first[e.name] = e
 	}
 }
 
@@ -371,10 +398,13 @@ func (b *importer) unknownElement(e *element) (*Node, []*element) {
 		n.Name, n.Values = n.Values[0], n.Values[1:]
 	}
 	switch {
-	case len(e.children) == 0 && e.text != "":
+	case len(e.children) == 0 && (e.text != "" || e.kind == valueElement):
 		n.Values = []string{e.text}
-		if e.kind == valueElement {
+		switch e.kind {
+		case valueElement:
 			n.Kind = LeafList
+		case entryElement:
+			n.Kind = Entry
 		}
 	case strings.TrimSpace(e.text) != "":
 		b.fail(e.pos, msgSyntax, "either text or statements in "+e.name)

@@ -206,6 +206,7 @@ type jsonReader struct {
 	d     *json.Decoder
 	src   string
 	lines lineIndex
+	at    Pos // where the last token began
 }
 
 // jsonValue is a value with its place. Members keep their order, which a list ordered by the user needs.
@@ -226,14 +227,14 @@ func readJSON(file, src string, t *Tree) ([]*Error, ErrorList) {
 	r.d.UseNumber()
 	v, err := r.value(0)
 	if err == nil {
-		if _, err = r.d.Token(); errors.Is(err, io.EOF) {
+		if _, err = r.token(); errors.Is(err, io.ErrUnexpectedEOF) {
 			err = nil
 		} else if err == nil {
 			err = errors.New("nothing after the configuration")
 		}
 	}
 	if err != nil {
-		r.fail(r.lines.pos(r.offset(err)), msgSyntax, "well-formed JSON: "+err.Error())
+		r.fail(r.at, msgSyntax, "well-formed JSON: "+err.Error())
 		return r.warns, r.errs
 	}
 	top := &element{kind: blockElement, pos: v.pos}
@@ -249,43 +250,36 @@ func readJSON(file, src string, t *Tree) ([]*Error, ErrorList) {
 	return r.warns, r.errs
 }
 
-// offset is where an error is, as far as the decoder tells.
-func (r *jsonReader) offset(err error) int {
-	at := int(r.d.InputOffset())
-	if bad, ok := errors.AsType[*json.SyntaxError](err); ok {
-		at = int(bad.Offset) - 1
-	}
-	return max(0, min(at, len(r.src)))
-}
-
-// start is where the next token begins.
-func (r *jsonReader) start() Pos {
+// token reads a token and notes where it begins, or where the text ends too early.
+func (r *jsonReader) token() (json.Token, error) {
 	at := int(r.d.InputOffset())
 	for at < len(r.src) && strings.IndexByte(" \t\r\n,:", r.src[at]) >= 0 {
 		at++
 	}
-	return r.lines.pos(at)
+	r.at = r.lines.pos(at)
+	tok, err := r.d.Token()
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return tok, err
 }
 
 // value reads one value.
 func (r *jsonReader) value(depth int) (jsonValue, error) {
-	v := jsonValue{pos: r.start()}
-	if depth > maxElements {
-		return v, errDepth
-	}
-	tok, err := r.d.Token()
-	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
+	tok, err := r.token()
+	v := jsonValue{pos: r.at}
+	switch {
+	case err != nil:
 		return v, err
+	case depth > maxElements:
+		return v, errDepth
 	}
 	switch tok := tok.(type) {
 	case json.Delim:
 		v.kind = byte(tok)
 		for r.d.More() {
 			if v.kind == '{' {
-				name, err := r.d.Token()
+				name, err := r.token()
 				if err != nil {
 					return v, err
 				}
@@ -297,7 +291,7 @@ func (r *jsonReader) value(depth int) (jsonValue, error) {
 			}
 			v.items = append(v.items, item)
 		}
-		_, err = r.d.Token() // the end
+		_, err = r.token() // the end
 		return v, err
 	case string:
 		v.kind, v.text = '"', tok

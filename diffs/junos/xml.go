@@ -21,7 +21,7 @@ type Attribute struct{ Name, Value string }
 // who makes a document of it declares the prefix junos. Load-time tags become the attributes that load them.
 func (t *Tree) XML(attrs ...Attribute) string {
 	w := xmlWriter{}
-	w.configuration(t, attrs, nil, "", indentXML)
+	w.configuration(t, attrs, exporter{}, "", indentXML)
 	return w.b.String()
 }
 
@@ -30,16 +30,16 @@ const indentXML = "    "
 type xmlWriter struct{ b strings.Builder }
 
 // configuration writes the whole. indent stands before the outer element, inner before its statements.
-func (w *xmlWriter) configuration(t *Tree, attrs []Attribute, ch *changes, indent, inner string) {
+func (w *xmlWriter) configuration(t *Tree, attrs []Attribute, x exporter, indent, inner string) {
 	w.b.WriteString(indent + "<configuration")
 	for _, a := range attrs {
 		w.attribute(a.Name, a.Value)
 	}
-	if ch.root() {
+	if x.changes.root() {
 		w.attribute("junos:changed", "changed")
 	}
 	w.b.WriteString(">\n")
-	for _, e := range (exporter{ch}).statements(nil, t.Root, false) {
+	for _, e := range x.statements(nil, t.Root, false) {
 		w.element(e, inner)
 	}
 	w.b.WriteString(indent + "</configuration>\n")
@@ -51,11 +51,14 @@ func (w *xmlWriter) attribute(name, value string) {
 
 func (w *xmlWriter) element(e *element, indent string) {
 	if e.marks.note != "" {
-		w.b.WriteString(indent + "<junos:comment>/* " + EscapeXML(e.marks.note) + " */</junos:comment>\n")
+		w.b.WriteString(indent + "<junos:comment>/* " + EscapeText(e.marks.note) + " */</junos:comment>\n")
 	}
 	w.b.WriteString(indent + "<" + e.name)
 	for _, m := range e.marks.words() {
 		w.attribute(m, m)
+	}
+	if e.group != "" {
+		w.attribute("junos:group", e.group)
 	}
 	if e.changed {
 		w.attribute("junos:changed", "changed")
@@ -64,7 +67,7 @@ func (w *xmlWriter) element(e *element, indent string) {
 	case emptyElement:
 		w.b.WriteString("/>\n")
 	case textElement, valueElement:
-		w.b.WriteString(">" + EscapeXML(e.text) + "</" + e.name + ">\n")
+		w.b.WriteString(">" + EscapeText(e.text) + "</" + e.name + ">\n")
 	default:
 		w.b.WriteString(">\n")
 		for _, c := range e.children {
@@ -98,11 +101,17 @@ func (t tags) words() []string {
 	return words
 }
 
-var xmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
+var (
+	textEscapes  = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	quoteEscapes = strings.NewReplacer(`"`, "&quot;")
+)
 
-// EscapeXML makes a text fit for character data and for an attribute in double quotes. Line feeds and tabs stay as
-// they are; what XML cannot hold (most control characters, broken UTF-8) becomes U+FFFD.
-func EscapeXML(s string) string {
+// EscapeXML makes a text fit for an attribute in double quotes, and for character data.
+func EscapeXML(s string) string { return quoteEscapes.Replace(EscapeText(s)) }
+
+// EscapeText makes a text fit for the character data of XML. Line feeds and tabs stay as they are; what XML cannot hold
+// (most control characters, broken UTF-8) becomes U+FFFD.
+func EscapeText(s string) string {
 	bad := func(r rune) bool {
 		return r == utf8.RuneError || r < ' ' && r != '\n' && r != '\t' || r == '\r' || r >= 0xfffe && r <= 0xffff
 	}
@@ -114,7 +123,7 @@ func EscapeXML(s string) string {
 			return r
 		}, s)
 	}
-	return xmlEscapes.Replace(s)
+	return textEscapes.Replace(s)
 }
 
 // xmlReader reads a text into elements.
@@ -129,20 +138,24 @@ type xmlReader struct {
 // readXML reads a <configuration>, alone or within an <rpc-reply>, <data> or <config>, into the empty tree t. Names are
 // looked at without their prefixes, as clients write them in several ways.
 func readXML(file, src string, t *Tree) ([]*Error, ErrorList) {
+	r, configuration := parseElements(file, src)
+	if len(r.errs) == 0 {
+		r.importer.read(t, configuration)
+	}
+	return r.warns, r.errs
+}
+
+// parseElements finds the element <configuration> of a text. Without errors there is one.
+func parseElements(file, src string) (*xmlReader, *element) {
 	r := &xmlReader{importer: importer{builder{file: file}}, d: xml.NewDecoder(strings.NewReader(src))}
 	r.open, r.notes = []*element{{}}, []string{""}
 	for len(r.errs) < maxErrors && r.token() {
 	}
-	if len(r.errs) > 0 {
-		return r.warns, r.errs
-	}
 	configuration := findElement(r.open[0], "configuration")
-	if configuration == nil {
+	if configuration == nil && len(r.errs) == 0 {
 		r.fail(Pos{Line: 1, Col: 1}, msgSyntax, "an element <configuration>")
-		return r.warns, r.errs
 	}
-	r.importer.read(t, configuration)
-	return r.warns, r.errs
+	return r, configuration
 }
 
 func findElement(e *element, name string) *element {

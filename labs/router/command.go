@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"rhapsode/diffs/junos"
 )
 
 // command is one word of the CLI's grammar and what may follow it.
@@ -15,7 +17,7 @@ type command struct {
 	run func(*shell, invocation) error
 	// literal: the line is not cut at pipes, since the configuration language reads it or it is a command itself.
 	literal bool
-	// shows: understands `| display set` and `| compare`.
+	// shows: understands `| display …` and `| compare`.
 	shows bool
 	// interactive: of use at a terminal or in a script only, not as a NETCONF <command>.
 	interactive bool
@@ -23,10 +25,11 @@ type command struct {
 
 // invocation is a command as it was given.
 type invocation struct {
-	args    []string // the words after the command, decoded
-	rest    string   // the same as written
-	set     bool     // | display set
-	compare *int     // | compare rollback N
+	args    []string      // the words after the command, decoded
+	rest    string        // the same as written
+	display junos.Display // | display …: the form
+	changed bool          // | display changed
+	compare *int          // | compare rollback N
 }
 
 // usageError is a command that the grammar does not know; word is the index of the word that is wrong.

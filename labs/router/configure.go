@@ -305,13 +305,7 @@ func (sh *shell) rollback(inv invocation) error {
 }
 
 func (sh *shell) showCandidate(inv invocation) error {
-	v := sh.r.db.view()
-	header := ""
-	path := slices.Concat(sh.path, inv.args)
-	if len(path) == 0 && !inv.set && inv.compare == nil {
-		header = headerOf(v, false)
-	}
-	return sh.showTree(v.candidate, path, inv, header)
+	return sh.showTree(slices.Concat(sh.path, inv.args), inv, false)
 }
 
 func (sh *shell) status(inv invocation) error {

@@ -78,6 +78,13 @@ func wordAt(text string, at junos.Pos) string {
 		return ""
 	}
 	text = text[at.Col-1:]
+	if name, ok := strings.CutPrefix(text, "<"); ok { // an element of XML
+		text = name[:max(0, strings.IndexAny(name+">", " \t\r\n/>"))]
+		if _, local, ok := strings.Cut(text, ":"); ok {
+			return local
+		}
+		return text
+	}
 	if end := strings.IndexAny(text, " \t\r\n;{}[]"); end > 0 {
 		return text[:end]
 	} else if end == 0 {

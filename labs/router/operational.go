@@ -1,6 +1,7 @@
 package router
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -173,17 +174,16 @@ func (sh *shell) configurationNumber(word string) (*junos.Tree, error) {
 }
 
 // showActive is `show configuration`: the committed configuration, or a part of it.
-func (sh *shell) showActive(inv invocation) error {
-	v := sh.r.db.view()
-	header := ""
-	if len(inv.args) == 0 && !inv.set && inv.compare == nil {
-		header = headerOf(v, true)
-	}
-	return sh.showTree(v.active, inv.args, inv, header)
-}
+func (sh *shell) showActive(inv invocation) error { return sh.showTree(inv.args, inv, true) }
 
-// showTree prints the part of a configuration at a path: as text, as set lines, or compared with the history.
-func (sh *shell) showTree(tree *junos.Tree, path []string, inv invocation, header string) error {
+// showTree prints the part of the committed or the candidate configuration at a path: in a form, or compared with the
+// history. The whole text has a header.
+func (sh *shell) showTree(path []string, inv invocation, committed bool) error {
+	v := sh.r.db.view()
+	tree := v.candidate
+	if committed {
+		tree = v.active
+	}
 	if inv.compare != nil {
 		before, err := sh.r.db.at(*inv.compare)
 		if err != nil {
@@ -192,22 +192,27 @@ func (sh *shell) showTree(tree *junos.Tree, path []string, inv invocation, heade
 		sh.printf("%s", compareBelow(before, tree, path))
 		return nil
 	}
-	part := tree
-	if len(path) > 0 {
-		node := tree.Lookup(path...)
-		if node == nil {
-			return nil // nothing configured there: nothing to show, as on a device
-		}
-		if !inv.set {
-			sh.printf("%s", innerText(tree, node))
-			return nil
-		}
-		part = onlyBelow(tree, node)
+	d := inv.display
+	d.Path, d.Attributes, d.Reply = path, attributesOf(v, committed), junosNS
+	if sh.config {
+		d.Banner = editPath(sh.path)
 	}
-	if inv.set {
-		sh.printf("%s", part.Set())
-		return nil
+	if inv.changed {
+		var err error
+		if d.Changed, err = sh.r.db.before(committed); err != nil {
+			return err
+		}
 	}
-	sh.printf("%s%s", header, part.Text())
+	text, err := tree.Display(d)
+	switch {
+	case errors.Is(err, junos.ErrNotFound):
+		return nil // nothing configured there: nothing to show, as on a device
+	case err != nil:
+		return err
+	}
+	if len(path) == 0 && d.Format == junos.FormatText {
+		text = headerOf(v, committed) + text
+	}
+	sh.printf("%s", text)
 	return nil
 }

@@ -90,7 +90,7 @@ func (n *netconf) closeConfiguration(*element) (string, error) {
 	return ok, nil
 }
 
-// loadConfiguration takes text, set lines or XML, or a configuration of the history. Its answer always says in a
+// loadConfiguration takes text, set lines, XML or JSON, or a configuration of the history. Its answer always says in a
 // <load-configuration-results> how it went; an error stands inside it, where a client has to look for it.
 func (n *netconf) loadConfiguration(op *element) (string, error) {
 	warnings, err := n.load(op)
@@ -128,17 +128,20 @@ func (n *netconf) load(op *element) (faults, error) {
 		return n.r.db.load(n.s, "", []byte(op.child("configuration-set").text), junos.Set)
 	case op.has("configuration-text"):
 		return n.r.db.load(n.s, "", []byte(op.child("configuration-text").text), mode)
+	case op.has("configuration-json"):
+		return n.r.db.load(n.s, "", []byte(op.child("configuration-json").text), byOperation(mode))
 	case op.has("configuration"):
-		text, err := textOfXML(op.child("configuration"), junos.Builtin())
-		if err != nil {
-			return nil, err
-		}
-		if mode == junos.Merge {
-			mode = junos.Replace // operation and replace attributes have become tags
-		}
-		return n.r.db.load(n.s, "", []byte(text), mode)
+		return n.r.db.load(n.s, "", op.child("configuration").raw, byOperation(mode))
 	}
-	return nil, faults{{Tag: "missing-element", Bad: "load-configuration", Message: "no configuration-text, configuration-set or configuration to load"}}
+	return nil, faults{{Tag: "missing-element", Bad: "load-configuration", Message: "no configuration-text, configuration-set, configuration-json or configuration to load"}}
+}
+
+// byOperation is the mode for a text whose statements say by attributes which of them replace what is there.
+func byOperation(mode junos.Mode) junos.Mode {
+	if mode == junos.Merge {
+		return junos.Replace
+	}
+	return mode
 }
 
 // editConfig is the RFC's load; test-option and error-option are accepted, since a load here is all or nothing anyway.
@@ -155,10 +158,7 @@ func (n *netconf) editConfig(op *element) (string, error) {
 	var err error
 	switch {
 	case config.has("configuration"):
-		var text string
-		if text, err = textOfXML(config.child("configuration"), junos.Builtin()); err == nil {
-			warnings, err = n.r.db.load(n.s, "", []byte(text), mode)
-		}
+		warnings, err = n.r.db.load(n.s, "", config.child("configuration").raw, mode)
 	case op.has("config-text"):
 		warnings, err = n.r.db.load(n.s, "", []byte(op.child("config-text").value("configuration-text")), mode)
 	default:
@@ -226,7 +226,7 @@ func (n *netconf) discardChanges(*element) (string, error) {
 }
 
 // getConfiguration sends the candidate or the committed configuration, the whole or what a filter names, in one of
-// three forms; or the difference to a configuration of the history.
+// four forms; or the difference to a configuration of the history.
 func (n *netconf) getConfiguration(op *element) (string, error) {
 	v := n.r.db.view()
 	committed := op.attr("database") == "committed"
@@ -241,19 +241,59 @@ func (n *netconf) getConfiguration(op *element) (string, error) {
 	default:
 		return "", faults{{Tag: "invalid-value", Bad: "compare", Message: "only compare=\"rollback\" is supported"}}
 	}
-	if filter := op.child("configuration"); filter != nil {
-		tree = filterTree(tree, filter)
+	d := junos.Display{Format: junos.FormatXML, Inherited: op.attr("inherit") == "inherit", Groups: op.attr("groups") == "groups"}
+	if name := op.attr("format"); name != "" {
+		if err := d.Format.UnmarshalText([]byte(name)); err != nil {
+			return "", faults{{Tag: "invalid-value", Bad: "format", Message: "format '" + name + "' is not supported"}}
+		}
 	}
-	switch format := op.attr("format"); format {
-	case "text":
-		return "<configuration-text xmlns=\"" + configNS + "\">\n" + escapeXML(headerOf(v, committed)+tree.Text()) + "</configuration-text>\n", nil
-	case "set":
-		return "<configuration-set>\n" + escapeXML(tree.Set()) + "</configuration-set>\n", nil
-	case "", "xml":
-		return configurationXML(tree, v, committed), nil
-	default:
-		return "", faults{{Tag: "invalid-value", Bad: "format", Message: "format '" + format + "' is not supported"}}
+	if op.attr("changed") == "changed" {
+		var err error
+		if d.Changed, err = n.r.db.before(committed); err != nil {
+			return "", err
+		}
 	}
+	return configurationReply(tree, op.child("configuration"), d, v, committed)
+}
+
+// configurationReply is the configuration in the element that NETCONF has for its form. JSON is the text of the reply
+// itself, as clients expect.
+func configurationReply(tree *junos.Tree, filter *element, d junos.Display, v view, committed bool) (string, error) {
+	var err error
+	inherited := d.Inherited
+	if filter != nil {
+		if d.Inherited { // before a filter takes the groups away
+			if tree, err = tree.Inherited(); err != nil {
+				return "", err
+			}
+			d.Inherited = false
+		}
+		if tree, err = filterTree(tree, filter); err != nil {
+			return "", err
+		}
+	}
+	switch d.Format {
+	case junos.FormatXML:
+		d.Attributes = netconfAttributes(v, committed)
+	case junos.FormatJSON:
+		d.Attributes = attributesOf(v, committed)
+	}
+	text, err := tree.Display(d)
+	if err != nil {
+		return "", err
+	}
+	switch d.Format {
+	case junos.FormatText:
+		if filter != nil && inherited {
+			text = tree.InheritanceText()
+		}
+		return "<configuration-text xmlns=\"" + configNS + "\">\n" + junos.EscapeText(headerOf(v, committed)+text) + "</configuration-text>\n", nil
+	case junos.FormatSet:
+		return "<configuration-set>\n" + junos.EscapeText(text) + "</configuration-set>\n", nil
+	case junos.FormatJSON:
+		return junos.EscapeText(text), nil
+	}
+	return text, nil
 }
 
 // compare is `show | compare rollback N`. The text begins with a line feed, and is one when nothing differs.
@@ -269,7 +309,7 @@ func (n *netconf) compare(op *element, tree *junos.Tree) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "<configuration-information>\n<configuration-output>\n" + escapeXML(diffs.Compare(before, tree).String()) +
+	return "<configuration-information>\n<configuration-output>\n" + junos.EscapeText(diffs.Compare(before, tree).String()) +
 		"</configuration-output>\n</configuration-information>\n", nil
 }
 
@@ -285,8 +325,9 @@ func (n *netconf) getConfig(op *element) (string, error) {
 	case !source.has("candidate"):
 		return "", faults{{Tag: "missing-element", Bad: "source", Message: "source is the running or the candidate configuration"}}
 	}
-	if filter := op.child("filter").child("configuration"); filter != nil {
-		tree = filterTree(tree, filter)
+	tree, err := filterTree(tree, op.child("filter").child("configuration"))
+	if err != nil {
+		return "", err
 	}
 	return "<data>\n" + configurationXML(tree, v, committed) + "</data>\n", nil
 }
@@ -295,9 +336,9 @@ func (n *netconf) getConfig(op *element) (string, error) {
 // configuration.
 func (n *netconf) get(op *element) (string, error) {
 	v := n.r.db.view()
-	tree := v.active
-	if filter := op.child("filter").child("configuration"); filter != nil {
-		tree = filterTree(tree, filter)
+	tree, err := filterTree(v.active, op.child("filter").child("configuration"))
+	if err != nil {
+		return "", err
 	}
 	return "<data>\n" + configurationXML(tree, v, true) + "</data>\n", nil
 }

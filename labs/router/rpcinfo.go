@@ -63,7 +63,7 @@ func (n *netconf) rollbackInformation(op *element) (string, error) {
 		}
 		text = diffs.Compare(tree, other).String()
 	}
-	return "<rollback-information>\n<configuration-information>\n<configuration-output>\n" + escapeXML(text) +
+	return "<rollback-information>\n<configuration-information>\n<configuration-output>\n" + junos.EscapeText(text) +
 		"</configuration-output>\n</configuration-information>\n</rollback-information>\n", nil
 }
 
@@ -124,5 +124,5 @@ func (n *netconf) command(op *element) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "<output>\n" + escapeXML(out.String()) + "</output>\n", nil
+	return "<output>\n" + junos.EscapeText(out.String()) + "</output>\n", nil
 }

@@ -182,6 +182,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`idle \d\d:\d\d:\d\d`), "idle IDLE"},
 	{regexp.MustCompile(`\(\d\d:\d\d:\d\d ago\)`), "(AGO)"},
 	{regexp.MustCompile(`seconds="\d+"`), `seconds="SECONDS"`},
+	{regexp.MustCompile(`seconds" : "\d+"`), `seconds" : "SECONDS"`},
 }
 
 // scrub replaces what differs from run to run.

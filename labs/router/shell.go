@@ -161,7 +161,9 @@ func (inv *invocation) pipes(c *command, stages [][]token) ([]func(string) strin
 		case err != nil || (chosen == "display" || chosen == "compare") && !c.shows:
 			return nil, &usageError{at, "syntax error."}
 		case chosen == "display":
-			inv.set = true
+			if err := inv.show(words[1:]); err != nil {
+				return nil, &usageError{at + 1, "syntax error."}
+			}
 		case chosen == "compare":
 			number := 0
 			if len(words) == 3 {
@@ -199,7 +201,7 @@ func pickPipe(words []string) (string, error) {
 	case "compare":
 		valid = len(words) == 1 || len(words) == 3 && strings.HasPrefix("rollback", words[1])
 	case "display":
-		valid = len(words) == 2 && words[1] == "set"
+		valid = len(words) > 1
 	case "count", "no-more":
 		valid = len(words) == 1
 	case "last":

@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
+
+	"rhapsode/diffs/junos"
 )
 
 // maxDepth is how deep the elements of a request may lie in each other.
@@ -20,6 +21,7 @@ type element struct {
 	attrs    []xml.Attr // prefix in Name.Space, as written
 	children []*element
 	text     string // all character data of the element itself
+	raw      []byte // the element as it was written, tags and all: a part of the message
 	data     []byte // text while it is being read
 }
 
@@ -29,7 +31,9 @@ func parseXML(msg []byte) (*element, error) {
 	top := &element{}
 	open := []*element{top}
 	var names []xml.Name
+	var starts []int64
 	for {
+		start := d.InputOffset()
 		tok, err := d.RawToken()
 		if errors.Is(err, io.EOF) {
 			break
@@ -45,13 +49,15 @@ func parseXML(msg []byte) (*element, error) {
 			}
 			e := &element{name: t.Name.Local, attrs: t.Copy().Attr}
 			here.children = append(here.children, e)
-			open, names = append(open, e), append(names, t.Name)
+			open, names, starts = append(open, e), append(names, t.Name), append(starts, start)
 		case xml.EndElement:
 			if len(names) == 0 || names[len(names)-1] != t.Name {
 				return nil, fmt.Errorf("parse xml: </%s> without its start", t.Name.Local)
 			}
 			here.text, here.data = string(here.data), nil
-			open, names = open[:len(open)-1], names[:len(names)-1]
+			last := len(names) - 1
+			here.raw = msg[starts[last]:d.InputOffset()]
+			open, names, starts = open[:last+1], names[:last], starts[:last]
 		case xml.CharData:
 			here.data = append(here.data, t...)
 		case xml.Directive:
@@ -101,24 +107,8 @@ func (e *element) attr(name string) string {
 	return ""
 }
 
-var xmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
-
-// escapeXML makes a text fit for character data and for an attribute in double quotes. Line feeds and tabs stay as
-// they are; what XML cannot hold (most control characters, broken UTF-8) becomes U+FFFD.
-func escapeXML(s string) string {
-	bad := func(r rune) bool {
-		return r == utf8.RuneError || r < ' ' && r != '\n' && r != '\t' || r == '\r' || r >= 0xfffe && r <= 0xffff
-	}
-	if strings.IndexFunc(s, bad) >= 0 {
-		s = strings.Map(func(r rune) rune {
-			if bad(r) {
-				return utf8.RuneError
-			}
-			return r
-		}, s)
-	}
-	return xmlEscapes.Replace(s)
-}
+// escapeXML makes a text fit for character data and for an attribute in double quotes.
+func escapeXML(s string) string { return junos.EscapeXML(s) }
 
 // tag writes <name>text</name>; nothing for an empty text.
 func tag(name, text string) string {

@@ -49,6 +49,9 @@ cu.rollback(0)
 cu.load("<configuration><system><domain-name>example.org</domain-name></system></configuration>", format="xml")
 seen["diff of xml"] = cu.diff()
 cu.rollback()
+cu.load('{"configuration" : {"system" : {"domain-name" : "example.org"}}}', format="json")
+seen["diff of json"] = cu.diff()
+cu.rollback()
 
 other = connect()
 try:
@@ -66,6 +69,7 @@ seen["diff after exclusive mode"] = Config(dev).diff()
 
 seen["text"] = dev.rpc.get_config(options={"database": "committed", "format": "text"}).text
 seen["host in xml"] = dev.rpc.get_config(filter_xml="<system><host-name/></system>").findtext("system/host-name")
+seen["host in json"] = dev.rpc.get_config(options={"database": "committed", "format": "json"})["configuration"]["system"]["host-name"]
 seen["cli"] = dev.cli("show system commit", warning=False)
 history = dev.rpc.get_commit_information()
 seen["history"] = [(h.findtext("user"), h.findtext("client"), h.findtext("log")) for h in history.findall("commit-history")]
