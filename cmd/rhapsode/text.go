@@ -20,7 +20,7 @@ func newCompare(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare BEFORE AFTER",
 		Short: "show what a router's own \"show | compare\" would show for two texts",
-		Long: `Compare two Junos configurations, curly or set lines, and print the difference as a router prints it.
+		Long: `Compare two Junos configurations, each in curly text, set lines, XML or JSON, and print the difference as a router prints it.
 AFTER is the whole configuration afterwards, or with --mode what is loaded onto BEFORE. "-" reads standard input.
 Nothing is redacted: these are your own files.`,
 		Example: `  rhapsode compare running.conf candidate.conf
@@ -80,33 +80,72 @@ func (a *app) compare(beforeFile, afterFile string, mode junos.Mode, jsonOut boo
 	return cli.WithCode(cli.Diff, nil)
 }
 
+// fmtOptions says what `rhapsode fmt` writes, and where.
+type fmtOptions struct {
+	set, xml, json, inheritance, write bool
+}
+
 // newFmt is `rhapsode fmt FILE`.
 func newFmt(a *app) *cobra.Command {
-	var set, write bool
+	var o fmtOptions
 	cmd := &cobra.Command{
 		Use:   "fmt FILE",
 		Short: "print a Junos configuration in canonical form",
-		Long: `Print a configuration, curly or set lines, in the form and order in which a router shows it.
+		Long: `Print a configuration in the form and order in which a router shows it. What is read may be curly text, set lines,
+XML or JSON; what is printed is curly text unless another form is asked for. --write keeps the form of the file.
 "-" reads standard input. Nothing is redacted: it is your own file.`,
 		Example: `  rhapsode fmt candidate.conf
   rhapsode fmt --set candidate.conf
+  rhapsode fmt --inheritance running.xml
   rhapsode fmt -w output/*.conf`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
 			for _, file := range args {
-				if err := a.format(file, set, write); err != nil {
+				if err := a.format(file, o); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&set, "set", false, "print set lines")
-	cmd.Flags().BoolVarP(&write, "write", "w", false, "write the result back to the file")
+	cmd.Flags().BoolVar(&o.set, "set", false, "print set lines")
+	cmd.Flags().BoolVar(&o.xml, "xml", false, "print XML")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print the configuration as JSON, as a router does")
+	cmd.Flags().BoolVar(&o.inheritance, "inheritance", false, "apply groups, and say in curly text what came from them")
+	cmd.Flags().BoolVarP(&o.write, "write", "w", false, "write the result back to the file")
 	return cmd
 }
 
-func (a *app) format(file string, set, write bool) error {
+// check refuses flags that don't go together.
+func (o fmtOptions) check() error {
+	switch {
+	case o.set && (o.xml || o.json) || o.xml && o.json:
+		return cli.Usagef("give one of --set, --xml and --json")
+	case o.inheritance && o.write:
+		return cli.Usagef("--inheritance prints what groups give; to write that over the groups would lose them")
+	}
+	return nil
+}
+
+// form is the form to write a text in.
+func (o fmtOptions) form(text []byte) junos.Format {
+	switch {
+	case o.set:
+		return junos.FormatSet
+	case o.xml:
+		return junos.FormatXML
+	case o.json:
+		return junos.FormatJSON
+	case o.write:
+		return junos.FormatOf(text)
+	}
+	return junos.FormatText
+}
+
+func (a *app) format(file string, o fmtOptions) error {
 	text, err := a.readFile(file)
 	if err != nil {
 		return err
@@ -115,11 +154,15 @@ func (a *app) format(file string, set, write bool) error {
 	if err != nil {
 		return err
 	}
-	out := tree.Text()
-	if set {
-		out = tree.Set()
+	d := junos.Display{Format: o.form(text), Inherited: o.inheritance}
+	if d.Format == junos.FormatXML { // a document of its own has to say what its prefix is
+		d.Attributes = []junos.Attribute{{Name: "xmlns:junos", Value: junosNamespace}}
 	}
-	if !write {
+	out, err := tree.Display(d)
+	if err != nil {
+		return fmt.Errorf("format %s: %w", file, err)
+	}
+	if !o.write {
 		a.streams.Printf("%s", out)
 		return nil
 	}
@@ -131,6 +174,9 @@ func (a *app) format(file string, set, write bool) error {
 	}
 	return writeFile(file, []byte(out))
 }
+
+// junosNamespace is that of the prefix junos, of whatever release.
+const junosNamespace = "http://xml.juniper.net/junos/*/junos"
 
 // readFile reads a named file, or standard input for "-".
 func (a *app) readFile(name string) ([]byte, error) {
