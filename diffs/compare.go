@@ -76,19 +76,35 @@ type level struct {
 	prefix []string
 	// bare leaves the list's keyword out of the statements: it is in the banner.
 	bare bool
+	// outer and lead are for leaves without a keyword in a container that is written on one line: they stand with the
+	// container's words, lead, under the banner of the level above, outer (`local-preference 200;` under `then`).
+	outer, lead []string
 }
 
-// below gives the level inside a container or entry of both sides.
+// below gives the level inside a container or entry of both sides. A container that is empty on one of them is not
+// collapsed: a change in it would look as if it came or went itself.
 func (l level) below(b, a *junos.Node) level {
 	words := a.Words()
 	if l.bare {
 		words = a.Values
 	}
 	words = slices.Concat(l.prefix, words)
-	if junos.IsCollapsed(b) || junos.IsCollapsed(a) {
+	if a.Is(junos.Inline) && (junos.IsCollapsed(b) || junos.IsCollapsed(a)) && len(b.Children) > 0 && len(a.Children) > 0 {
 		return level{path: l.path, depth: l.depth + 1, prefix: words}
 	}
-	return level{path: slices.Concat(l.path, words), depth: l.depth + 1}
+	in := level{path: slices.Concat(l.path, words), depth: l.depth + 1}
+	if a.Kind == junos.Container && (a.Is(junos.Oneliner) || a.Is(junos.OnelinerPlus)) {
+		in.outer, in.lead = l.path, words
+	}
+	return in
+}
+
+// leaf gives the level at which a leaf is shown.
+func (l level) leaf(n *junos.Node) level {
+	if l.lead == nil || !n.Is(junos.Hidden) {
+		return l
+	}
+	return level{path: l.outer, depth: l.depth, prefix: l.lead}
 }
 
 // full gives the statement's lines as they stand at this level, without the indent that their hunk gives them.
@@ -239,6 +255,11 @@ func annotation(s string) []string { return strings.Split("/* "+s+" */", "\n") }
 
 // leaf compares a leaf or leaf-list: a change is the old statement, then the new one, each whole.
 func (c *comparer) leaf(l level, parent owner, b, a *junos.Node) {
+	if a != nil {
+		l = l.leaf(a)
+	} else {
+		l = l.leaf(b)
+	}
 	open := func() { c.open(parent, plainHunk, l.path, l.depth+leafIndent) }
 	switch {
 	case b == nil:

@@ -191,8 +191,8 @@ func TestMode(t *testing.T) {
 			t.Errorf("%s: %v %v", text, got, err)
 		}
 	}
-	if err := new(Mode).UnmarshalText([]byte("patch")); err == nil {
-		t.Error("patch is no mode yet")
+	if err := new(Mode).UnmarshalText([]byte("patched")); err == nil {
+		t.Error("patched is no mode")
 	}
 	if got := Mode(9).String(); got != "Mode(9)" {
 		t.Error(got)

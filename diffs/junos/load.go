@@ -20,11 +20,13 @@ const (
 	Override
 	// Update gives the same configuration as Override. (A router differs in which processes it tells.)
 	Update
-	// Set applies set lines in their order: set, delete, activate, deactivate, protect, unprotect, annotate.
+	// Set applies commands of configuration mode in their order: set, delete, rename, insert, edit and so on.
 	Set
+	// Patch applies the text of a comparison, all of it or nothing. Protection doesn't stop it.
+	Patch
 )
 
-var modeNames = [...]string{"merge", "replace", "override", "update", "set"}
+var modeNames = [...]string{"merge", "replace", "override", "update", "set", "patch"}
 
 // String returns the mode's name, such as `merge`.
 func (m Mode) String() string {
@@ -41,15 +43,15 @@ func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 func (m *Mode) UnmarshalText(text []byte) error {
 	i := slices.Index(modeNames[:], string(text))
 	if i < 0 {
-		return fmt.Errorf("read load mode %q: want merge, replace, override, update or set", text)
+		return fmt.Errorf("read load mode %q: want merge, replace, override, update, set or patch", text)
 	}
 	*m = Mode(i)
 	return nil
 }
 
 // Load puts a text onto the configuration. The text may be in any form, whatever the mode, except that Set takes set
-// lines only; set lines without mode Set are applied as if the configuration that they describe had been
-// given in curly form. file names the text in complaints. A warning (`statement not found`) doesn't stop a load; with
+// lines only, and Patch what `show | compare` prints; set lines without mode Set are applied as if the configuration
+// that they describe had been given in curly form. file names the text in complaints. A warning (`statement not found`) doesn't stop a load; with
 // an error (an ErrorList) the tree is as it was.
 func (t *Tree) Load(file string, text []byte, mode Mode) (warnings []*Error, err error) {
 	warnings, err = t.load(file, string(text), mode)
@@ -67,6 +69,14 @@ func (t *Tree) load(file, src string, mode Mode) (warnings []*Error, err error) 
 			*t = *next
 		}
 		return warnings, err
+	}
+	if mode == Patch {
+		next := t.Clone()
+		if err := next.loadPatch(file, src); err != nil {
+			return nil, err
+		}
+		*t = *next
+		return nil, nil
 	}
 	in := New(t.Schema)
 	if isSet(src) {

@@ -1,0 +1,185 @@
+package diffs
+
+import (
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"rhapsode/diffs/junos"
+)
+
+func TestPatchRandom(t *testing.T) {
+	random(t, 150, func(t *testing.T, _ *randomConfig, a, b *junos.Tree) {
+		checkPatch(t, a, b)
+		checkPatch(t, b, a)
+	})
+}
+
+// checkPatch holds Patch to its property: a comparison leads from before to after.
+func checkPatch(t *testing.T, before, after *junos.Tree) {
+	t.Helper()
+	text := Compare(before, after).String()
+	was := before.Text()
+	got, err := Patch(before, text)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if got.Text() != after.Text() || got.Fingerprint() != after.Fingerprint() {
+		t.Errorf("patch\n%s\ngives\n%s\nwant\n%s", text, got.Text(), after.Text())
+	}
+	if before.Text() != was {
+		t.Error("before has changed")
+	}
+}
+
+func TestPatchSharedCases(t *testing.T) {
+	for _, file := range sharedCases(t) {
+		name := filepath.Base(file)
+		t.Run(name, func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, after, text := splitCase(t, string(data))
+			schema, err := junos.ForRelease(caseReleases[name])
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, a := parse(t, "before", before, schema), parse(t, "after", after, schema)
+			for layout, text := range map[string]string{"as it is": text, "no indent": flat(text), "CRLF": strings.ReplaceAll(text, "\n", "\r\n")} {
+				got, err := Patch(b, text)
+				if err != nil {
+					t.Errorf("%s: %v", layout, err)
+					continue
+				}
+				if got.Text() != a.Text() {
+					t.Errorf("%s: got\n%s\nwant\n%s", layout, got.Text(), a.Text())
+				}
+			}
+			mutate(t, b, text, rand.New(rand.NewPCG(7, 7)), 60)
+		})
+	}
+}
+
+// flat takes the indent away.
+func flat(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if line[0] != '[' {
+			line = line[:1] + strings.TrimLeft(line[1:], " ")
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// mutate changes a comparison at random: Patch must refuse what it has made, or give a configuration whose comparison is
+// what it has made.
+func mutate(t *testing.T, before *junos.Tree, text string, r *rand.Rand, times int) {
+	t.Helper()
+	refused := 0
+	for range times {
+		bad := mutation(text, r)
+		got, err := Patch(before, bad)
+		if err != nil {
+			refused++
+			if _, ok := errors.AsType[*junos.Error](err); !ok {
+				t.Errorf("not a *junos.Error: %v", err)
+			}
+			continue
+		}
+		compare := Compare(before, got).String()
+		if want, is := content(bad), content(compare); sameBanners(want, is) && !maps.EqualFunc(want, is, says) {
+			t.Errorf("patch\n%s\nwas taken, and gives\n%s", bad, compare)
+		}
+	}
+	if times > 50 && refused == 0 && len(text) > 0 {
+		t.Errorf("nothing was refused of\n%s", text)
+	}
+}
+
+func mutation(text string, r *rand.Rand) string {
+	lines := strings.SplitAfter(text, "\n")
+	lines = lines[:len(lines)-1]
+	if len(lines) == 0 {
+		return text
+	}
+	i, j := r.IntN(len(lines)), r.IntN(len(lines))
+	switch r.IntN(6) {
+	case 0:
+		lines = slices.Delete(lines, i, i+1)
+	case 1:
+		lines = slices.Insert(lines, j, lines[i])
+	case 2:
+		lines[i], lines[j] = lines[j], lines[i]
+	case 3:
+		lines[i] = string("+-! "[r.IntN(4)]) + lines[i][1:]
+	case 4:
+		if words := strings.Fields(lines[i]); len(words) > 1 {
+			w := words[r.IntN(len(words))]
+			lines[i] = strings.Replace(lines[i], w, w+"0", 1)
+		}
+	case 5:
+		k := r.IntN(len(lines[i]))
+		lines[i] = lines[i][:k] + lines[i][k+1:]
+	}
+	return strings.Join(lines, "")
+}
+
+// content counts the words of a comparison, whatever its layout, for each banner and mark; not those of context, which
+// can be shown more than once.
+func content(text string) map[string]map[string]int {
+	count := map[string]map[string]int{}
+	banner := ""
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(strings.NewReplacer("/*", " /* ", "*/", " */ ").Replace(line), "##")
+		line = strings.TrimRight(line, " \t\r\n")
+		switch {
+		case line == "":
+		case strings.HasPrefix(strings.TrimLeft(line, " "), "[edit"):
+			banner = strings.TrimSpace(line)
+		case line[0] != ' ':
+			k := banner + line[:1]
+			if count[k] == nil {
+				count[k] = map[string]int{}
+			}
+			for _, w := range strings.FieldsFunc(line[1:], func(r rune) bool { return strings.ContainsRune(" {}[];\"", r) }) {
+				count[k][w]++
+			}
+		}
+	}
+	return count
+}
+
+// says reports whether all that a patch says is in a comparison, and nothing else. An entry of a list given in brackets
+// has the keyword of the list in front of it there.
+func says(patch, compare map[string]int) bool {
+	for w, n := range patch {
+		if compare[w] < n {
+			return false
+		}
+	}
+	return len(patch) == len(compare)
+}
+
+// sameBanners reports whether two contents are about the same hierarchies. When the last statement of one is taken away,
+// a comparison shows the hierarchy itself.
+func sameBanners(a, b map[string]map[string]int) bool {
+	for k := range a {
+		if _, ok := b[k]; !ok {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+func TestPatchMutated(t *testing.T) {
+	random(t, 60, func(t *testing.T, r *randomConfig, a, b *junos.Tree) {
+		mutate(t, a, Compare(a, b).String(), r.Rand, 20)
+	})
+}
