@@ -1,5 +1,5 @@
-// Package junos is the Junos configuration language: a tree of statements, its two texts (curly and set lines), the
-// ways to load one text onto another, and the table of statements that says how each of them is written.
+// Package junos is the Junos configuration language: a tree of statements, its forms (curly text, set lines, XML, JSON),
+// the ways to load one text onto another, and the table of statements that says how each of them is written.
 //
 // A text is resolved by a schema into a canonical Tree: two texts that mean the same configuration give the same tree,
 // whatever their spelling. Text and Set write the tree the way a router does. What the schema does not know is kept
