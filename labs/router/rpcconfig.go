@@ -128,12 +128,14 @@ func (n *netconf) load(op *element) (faults, error) {
 		return n.r.db.load(n.s, "", []byte(op.child("configuration-set").text), junos.Set)
 	case op.has("configuration-text"):
 		return n.r.db.load(n.s, "", []byte(op.child("configuration-text").text), mode)
+	case op.has("configuration-patch"):
+		return n.r.db.load(n.s, "", []byte(op.child("configuration-patch").text), junos.Patch)
 	case op.has("configuration-json"):
 		return n.r.db.load(n.s, "", []byte(op.child("configuration-json").text), byOperation(mode))
 	case op.has("configuration"):
 		return n.r.db.load(n.s, "", op.child("configuration").raw, byOperation(mode))
 	}
-	return nil, faults{{Tag: "missing-element", Bad: "load-configuration", Message: "no configuration-text, configuration-set, configuration-json or configuration to load"}}
+	return nil, faults{{Tag: "missing-element", Bad: "load-configuration", Message: "no configuration-text, -set, -patch, -json or configuration to load"}}
 }
 
 // byOperation is the mode for a text whose statements say by attributes which of them replace what is there.
