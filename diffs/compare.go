@@ -1,6 +1,7 @@
 package diffs
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -99,13 +100,8 @@ func (l level) below(b, a *junos.Node) level {
 	return in
 }
 
-// leaf gives the level at which a leaf is shown.
-func (l level) leaf(n *junos.Node) level {
-	if l.lead == nil || !n.Is(junos.Hidden) {
-		return l
-	}
-	return level{path: l.outer, depth: l.depth, prefix: l.lead}
-}
+// leads reports whether a leaf of this level is shown one level up, behind the container's words.
+func (l level) leads(n *junos.Node) bool { return l.lead != nil && n.Is(junos.Hidden) }
 
 // full gives the statement's lines as they stand at this level, without the indent that their hunk gives them.
 func (l level) full(n *junos.Node) []string {
@@ -153,6 +149,7 @@ const (
 type owner struct {
 	node *junos.Node // the parent; the first entry of a list
 	list bool
+	lead bool // the parent's words stand in front of the statements: they are shown one level up
 }
 
 // comparer collects hunks. The last of them is open for more lines of the same owner and sort: the statements of one
@@ -189,8 +186,10 @@ func (c *comparer) emit(mark byte, lines ...string) {
 func (c *comparer) children(l level, b, a *junos.Node) {
 	for _, s := range pair(b, a, c.before, c.after) {
 		switch {
+		case s.isSingle():
+			c.leaf(l, owner{node: a}, first(s.before), first(s.after))
 		case s.isList():
-			c.list(l, s)
+			c.list(l, owner{node: a}, s)
 		case s.has(junos.Container):
 			c.container(l, owner{node: a}, first(s.before), first(s.after))
 		default:
@@ -255,10 +254,9 @@ func annotation(s string) []string { return strings.Split("/* "+s+" */", "\n") }
 
 // leaf compares a leaf or leaf-list: a change is the old statement, then the new one, each whole.
 func (c *comparer) leaf(l level, parent owner, b, a *junos.Node) {
-	if a != nil {
-		l = l.leaf(a)
-	} else {
-		l = l.leaf(b)
+	if l.leads(cmp.Or(a, b)) {
+		l = level{path: l.outer, depth: l.depth, prefix: l.lead}
+		parent.lead = true
 	}
 	open := func() { c.open(parent, plainHunk, l.path, l.depth+leafIndent) }
 	switch {

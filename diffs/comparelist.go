@@ -18,12 +18,12 @@ type listComparer struct {
 	before, after map[string]int // where an entry is on each side, by key
 }
 
-// list compares the entries of a list.
-func (c *comparer) list(l level, s statement) {
+// list compares the entries of a list that parent holds.
+func (c *comparer) list(l level, parent owner, s statement) {
 	sch := s.schema()
 	lc := &listComparer{
 		comparer: c, level: l, indent: l.depth + blockIndent, known: sch != nil,
-		owner: owner{first(s.after), true}, before: byKey(s.before), after: byKey(s.after),
+		owner: owner{node: first(s.after), list: true}, before: byKey(s.before), after: byKey(s.after),
 	}
 	if lc.owner.node == nil {
 		lc.owner.node = first(s.before)
@@ -31,7 +31,7 @@ func (c *comparer) list(l level, s statement) {
 	switch {
 	case sch.Is(junos.Homogeneous):
 		if len(s.before) == 0 || len(s.after) == 0 {
-			lc.whole(s)
+			lc.whole(parent, s)
 			return
 		}
 		lc.level.path = slices.Concat(l.path, l.prefix, []string{sch.Name})
@@ -48,13 +48,14 @@ func (c *comparer) list(l level, s statement) {
 	}
 }
 
-// whole shows a homogeneous list that is new or gone: one block with the keyword in front, laid out like a leaf.
-func (lc *listComparer) whole(s statement) {
+// whole shows a homogeneous list that is new or gone: one block with the keyword in front, laid out like a leaf, in the
+// hunk of the statements around it.
+func (lc *listComparer) whole(parent owner, s statement) {
 	mark, entries := byte('+'), s.after
 	if len(entries) == 0 {
 		mark, entries = '-', s.before
 	}
-	lc.open(lc.owner, plainHunk, lc.level.path, lc.level.depth+leafIndent)
+	lc.open(parent, plainHunk, lc.level.path, lc.level.depth+leafIndent)
 	lines := text(junos.Block(entries))
 	lines[0] = strings.TrimPrefix(joinPath(lc.level.prefix)+" "+lines[0], " ")
 	lc.emit(mark, lines...)

@@ -28,6 +28,15 @@ func (s *statement) isList() bool {
 	return s.has(junos.Entry) || s.has(junos.Container) && (s.has(junos.Leaf) || s.has(junos.LeafList))
 }
 
+// isSingle reports whether the statement is a list that is laid out as the leaf that it was in older releases: there is
+// one entry at most on each side, and not the same on both.
+func (s *statement) isSingle() bool {
+	if !s.schema().Is(junos.Single) || len(s.before) > 1 || len(s.after) > 1 {
+		return false
+	}
+	return len(s.before) == 0 || len(s.after) == 0 || key(s.before[0]) != key(s.after[0])
+}
+
 func (s *statement) has(k junos.Kind) bool {
 	is := func(n *junos.Node) bool { return n.Kind == k }
 	return slices.ContainsFunc(s.before, is) || slices.ContainsFunc(s.after, is)

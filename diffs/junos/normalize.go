@@ -92,8 +92,8 @@ func inOrder(children []*Node) bool {
 	return true
 }
 
-// CompareKeys orders the keys of two entries of a list that is ordered by key: numbers in names by value
-// (ge-0/0/2 before ge-0/0/10), addresses and prefixes as such and before names.
+// CompareKeys orders the keys of two entries of a list that is ordered by key: addresses and prefixes as such and before
+// names; ports by their slots before other interfaces (ge-0/0/2, xe-0/0/10, ge-1/0/0, ae0); else numbers in names by value.
 func CompareKeys(a, b []string) int {
 	for i := 0; i < len(a) && i < len(b); i++ {
 		if c := compareKey(a[i], b[i]); c != 0 {
@@ -119,7 +119,44 @@ func compareKey(a, b string) int {
 	case bok:
 		return 1
 	}
+	porta, aok := parsePort(a)
+	portb, bok := parsePort(b)
+	switch {
+	case aok && bok:
+		if c := slices.Compare(porta[:], portb[:]); c != 0 {
+			return c
+		}
+	case aok:
+		return -1
+	case bok:
+		return 1
+	}
 	return compareNatural(a, b)
+}
+
+// parsePort reads the slot numbers of a port's name: TYPE-FPC/PIC/PORT, with or without a channel and a unit.
+func parsePort(s string) (slots [3]int, ok bool) {
+	dash := strings.IndexByte(s, '-')
+	if dash < 1 || dash > 4 || strings.IndexByte(s, '/') < 0 {
+		return slots, false
+	}
+	for _, c := range []byte(s[:dash]) {
+		if c < 'a' || c > 'z' {
+			return slots, false
+		}
+	}
+	rest := s[dash+1:]
+	for i := range slots {
+		d := digits(rest)
+		if len(d) == 0 || len(d) > 6 || i < 2 && (len(rest) == len(d) || rest[len(d)] != '/') {
+			return slots, false
+		}
+		for _, c := range []byte(d) {
+			slots[i] = slots[i]*10 + int(c-'0')
+		}
+		rest = rest[min(len(d)+1, len(rest)):]
+	}
+	return slots, true
 }
 
 func parseAddress(s string) (netip.Prefix, bool) {

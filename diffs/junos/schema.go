@@ -27,6 +27,9 @@ const (
 	Empty
 	// Secret: a leaf whose value is printed with a trailing ## SECRET-DATA.
 	Secret
+	// Single: a list that older releases had as a leaf. While neither side of a comparison has more than one entry, it
+	// is laid out as the leaf.
+	Single
 )
 
 // Key is one key of a list. Most lists have one, a name.

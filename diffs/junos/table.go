@@ -267,7 +267,7 @@ func (p *tableParser) structural(name, rest string) (*Schema, error) {
 
 var flagNames = map[string]Flag{
 	"oneliner": Oneliner, "oneliner-plus": OnelinerPlus, "homogeneous": Homogeneous, "user": UserOrdered,
-	"user-until": UserOrdered, "bare": Bare, "inline": Inline,
+	"user-until": UserOrdered, "bare": Bare, "inline": Inline, "single": Single,
 }
 
 // parseKeys reads `name`, `to-zone:name`, `match(exact upto=)`.
