@@ -1,6 +1,7 @@
 package diffs
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/tools/txtar"
 	"rhapsode/diffs/junos"
 )
 
@@ -35,6 +37,85 @@ func checkPatch(t *testing.T, before, after *junos.Tree) {
 	if before.Text() != was {
 		t.Error("before has changed")
 	}
+}
+
+// TestPatchGolden: `patch` leads from `before` to `after`. Of the case `refused`, each other file is a patch, and its
+// error stands behind it.
+func TestPatchGolden(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "patch", "*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := parse(t, "before", string(a.Files[0].Data), nil)
+			got := &txtar.Archive{Comment: a.Comment, Files: a.Files[:1:1]}
+			for _, f := range a.Files[1:] {
+				switch after, err := Patch(before, string(f.Data)); {
+				case strings.HasSuffix(f.Name, " error"), f.Name == "after", f.Name == "compare":
+				case f.Name == "patch" && err != nil:
+					t.Fatal(err)
+				case f.Name == "patch":
+					got.Files = append(got.Files, f, txtar.File{Name: "after", Data: []byte(after.Text())},
+						txtar.File{Name: "compare", Data: []byte(Compare(before, after).String())})
+				case err == nil:
+					t.Errorf("%s: taken, and gives\n%s", f.Name, Compare(before, after))
+				default:
+					got.Files = append(got.Files, f, txtar.File{Name: f.Name + " error", Data: []byte(err.Error() + "\n")})
+				}
+			}
+			if text := txtar.Format(got); *update {
+				if err := os.WriteFile(file, text, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if !bytes.Equal(text, txtar.Format(a)) {
+				t.Errorf("got\n%s", text)
+			}
+		})
+	}
+}
+
+// FuzzPatch: Patch refuses a text or gives a configuration whose comparison says the same, and never panics.
+func FuzzPatch(f *testing.F) {
+	files, err := filepath.Glob(filepath.Join("testdata", "patch", "*.txtar"))
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, file := range files {
+		a, err := txtar.ParseFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, p := range a.Files[1:] {
+			f.Add(string(a.Files[0].Data), string(p.Data))
+		}
+	}
+	f.Fuzz(func(t *testing.T, before, patch string) {
+		b, err := junos.Parse("", []byte(before), nil)
+		if err != nil {
+			return
+		}
+		was := b.Text()
+		after, err := Patch(b, patch)
+		if b.Text() != was {
+			t.Fatal("before has changed")
+		}
+		if err != nil {
+			return
+		}
+		text := Compare(b, after).String()
+		again, err := Patch(b, text)
+		if err != nil {
+			t.Fatalf("the comparison of the outcome is refused: %v\n%s", err, text)
+		}
+		if again.Text() != after.Text() {
+			t.Fatalf("the comparison of the outcome leads elsewhere:\n%s\n--- and\n%s", after.Text(), again.Text())
+		}
+	})
 }
 
 func TestPatchSharedCases(t *testing.T) {

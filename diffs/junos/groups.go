@@ -84,7 +84,7 @@ func (in *inheritor) statement(n *Node, chain []*Node, from []source) {
 		var below []source
 		promised := true // a container that is only there for its contents
 		for _, s := range from {
-			for _, m := range matches(s.node, c) {
+			for _, m := range counterparts(s.node, c) {
 				below = append(below, source{m, s.group, s.via})
 				promised = promised && len(m.Children) > 0
 			}
@@ -160,7 +160,7 @@ func (in *inheritor) group(name string, chain []*Node, via []string) (from []sou
 	for _, c := range chain {
 		var next []*Node
 		for _, n := range nodes {
-			next = append(next, matches(n, c)...)
+			next = append(next, counterparts(n, c)...)
 		}
 		nodes = next
 	}
@@ -170,8 +170,8 @@ func (in *inheritor) group(name string, chain []*Node, via []string) (from []sou
 	return from
 }
 
-// matches gives the active statements of a group's statement that are about c: the same one, then wildcards.
-func matches(n, c *Node) (found []*Node) {
+// counterparts gives the active statements of a group's statement that are about c: the same one, then wildcards.
+func counterparts(n, c *Node) (found []*Node) {
 	for _, m := range n.Children {
 		if !m.Inactive && Same(m, c) {
 			found = append(found, m)

@@ -44,6 +44,9 @@ func (p *patcher) put(h *patchHunk, n, what *Node) {
 			x := n.Children[i]
 			p.failAt(h, c, msgCreate, "it not to be there: "+describe(x))
 			continue
+		case !c.Inactive && excluded(n, c):
+			p.failAt(h, c, msgCreate, "nothing beside it that excludes "+describe(c))
+			continue
 		}
 		pos := c.Pos
 		for j, k := range p.kept {

@@ -302,6 +302,9 @@ func (r *patchReader) parse(h *patchHunk, level *Node, lex lexer, words int, run
 	p.block(n, nil)
 	for _, e := range append(p.errs, p.warns...) {
 		e.Pos.Line, e.Severity = run[min(int(e.Pos.Line), len(run)-1)].num, SeverityError
+		if e.Message == msgEmpty {
+			e.Message, e.Expected = msgSyntax, "contents of the statement"
+		}
 		e.Path = slices.Concat(h.words, e.Path)
 		r.add(e)
 	}
