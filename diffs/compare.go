@@ -94,7 +94,7 @@ func (l level) below(b, a *junos.Node) level {
 		return level{path: l.path, depth: l.depth + 1, prefix: words}
 	}
 	in := level{path: slices.Concat(l.path, words), depth: l.depth + 1}
-	if a.Kind == junos.Container && (a.Is(junos.Oneliner) || a.Is(junos.OnelinerPlus)) {
+	if a.Kind == junos.Container && (a.Is(junos.Oneliner) || a.Is(junos.OnelinerPlus)) && len(b.Children) > 0 && len(a.Children) > 0 {
 		in.outer, in.lead = l.path, words
 	}
 	return in

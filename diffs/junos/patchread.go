@@ -237,12 +237,12 @@ func (r *patchReader) statements(h *patchHunk, run []patchLine) *Node {
 	lex := lexer{src: src}
 	for len(r.errs) == had {
 		begin := lex
-		end, words := r.statement(h, &lex, run)
+		end := r.statement(h, &lex, run)
 		if end <= begin.off || len(r.errs) > had {
 			break
 		}
 		begin.src = src[:end]
-		r.parse(h, level, begin, words, run)
+		r.parse(h, level, begin, run)
 	}
 	if len(r.errs) > had {
 		return level
@@ -255,26 +255,26 @@ func (r *patchReader) statements(h *patchHunk, run []patchLine) *Node {
 	return level
 }
 
-// statement moves lex behind one statement, and gives where that ends, 0 if there are no more, and how many words and
-// comments it has.
-func (r *patchReader) statement(h *patchHunk, lex *lexer, run []patchLine) (end, words int) {
+// statement moves lex behind one statement, and gives where that ends, 0 if there are no more.
+func (r *patchReader) statement(h *patchHunk, lex *lexer, run []patchLine) (end int) {
+	empty := true
 	for depth := 0; ; {
 		t := lex.next()
 		switch t.kind {
 		case tokWord, tokNote:
-			words++
+			empty = false
 		case tokOpen:
 			depth++
 		case tokClose:
 			if depth--; depth < 0 {
 				r.failIn(h, Pos{run[min(int(t.pos.Line), len(run)-1)].num, t.pos.Col}, msgSyntax, "a statement: this } closes nothing")
-				return 0, 0
+				return 0
 			}
 		case tokEOF:
-			if words > 0 || depth > 0 {
+			if !empty || depth > 0 {
 				r.failIn(h, Pos{run[len(run)-1].num, 1}, msgSyntax, "; or } that ends the statement")
 			}
-			return 0, 0
+			return 0
 		}
 		if depth == 0 && (t.kind == tokSemicolon || t.kind == tokClose) {
 			break
@@ -284,19 +284,20 @@ func (r *patchReader) statement(h *patchHunk, lex *lexer, run []patchLine) (end,
 	if t := after.next(); t.kind == tokComment && t.pos.Line == lex.line { // ## SECRET-DATA
 		*lex = after
 	}
-	return lex.off, words
+	return lex.off
 }
 
 // parse reads one statement into level. What reading or bringing into order would change is an error: what is named
 // twice in it, excludes another, or is not kept by a router.
-func (r *patchReader) parse(h *patchHunk, level *Node, lex lexer, words int, run []patchLine) {
+func (r *patchReader) parse(h *patchHunk, level *Node, lex lexer, run []patchLine) {
 	n := &Node{Kind: level.Kind, Name: level.Name, Schema: level.Schema}
 	if h.list != nil {
 		open := Quote(h.list.Name) + " {"
 		lex.lineStart += len(open) - lex.off
 		lex.src, lex.off = open+lex.src[lex.off:]+"\n}", 0
-		words++
 	}
+	said := map[string]int{}
+	countWords(said, lex.src[lex.off:], -1)
 	first := Pos{run[min(int(lex.line), len(run)-1)].num, 1}
 	p := &parser{builder: builder{file: r.file, stack: []*Node{n}}, lex: lex, began: true}
 	p.block(n, nil)
@@ -324,21 +325,31 @@ func (r *patchReader) parse(h *patchHunk, level *Node, lex lexer, words int, run
 		return
 	}
 	normalize(n)
-	if t := (&Tree{Root: n}).Text(); countWords(t) < words {
+	if countWords(said, (&Tree{Root: n}).Text(), 1) {
 		r.failIn(h, first, msgSyntax, "each statement once, and none that is empty or excludes another")
 		return
 	}
-	level.Children = append(level.Children, n.Children...)
+	for _, c := range n.Children {
+		i := slices.IndexFunc(level.Children, func(o *Node) bool { return Same(o, c) })
+		if i >= 0 && !(partial(c) && partial(level.Children[i])) {
+			r.failIn(h, first, msgSyntax, "each statement once: "+describe(c))
+			return
+		}
+		level.Children = append(level.Children, c)
+	}
 }
 
-func countWords(text string) (n int) {
-	lex := lexer{src: text}
-	for {
-		switch lex.next().kind {
+// countWords adds by to the count of each word and comment of a text. It reports whether one is less than none then.
+func countWords(count map[string]int, text string, by int) (short bool) {
+	for lex := (lexer{src: text}); ; {
+		switch t := lex.next(); t.kind {
 		case tokWord, tokNote:
-			n++
+			count[t.text] += by
 		case tokEOF, tokBad:
-			return n
+			for _, n := range count {
+				short = short || n < 0
+			}
+			return short
 		}
 	}
 }
