@@ -1,59 +1,29 @@
 package diffs
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"math"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"rhapsode/diffs/junos"
+	"rhapsode/diffs/junos/junostest"
 )
 
-// bigConfig gives a configuration of some 10,000 lines; every hundredth statement carries tag.
-func bigConfig(tag string) string {
-	var b strings.Builder
-	value := func(i int, s string) string {
-		if i%100 == 0 {
-			return s + tag
-		}
-		return s
-	}
-	b.WriteString("interfaces {\n")
-	for i := range 400 {
-		fmt.Fprintf(&b, "    et-0/%d/%d {\n        description %s;\n        unit 0 {\n            family inet {\n                address 192.0.2.%d/31;\n            }\n        }\n    }\n",
-			i/40, i%40, value(i, "core"), i%256)
-	}
-	b.WriteString("}\npolicy-options {\n")
-	for i := range 40 {
-		fmt.Fprintf(&b, "    prefix-list P%d {\n", i)
-		for j := range 100 {
-			fmt.Fprintf(&b, "        198.51.%d.%d/32;\n", 100+i%2, j)
-		}
-		b.WriteString("    }\n")
-	}
-	b.WriteString("}\nfirewall {\n    family inet {\n")
-	for i := range 10 {
-		fmt.Fprintf(&b, "        filter F%d {\n", i)
-		for j := range 50 {
-			fmt.Fprintf(&b, "            term t%d {\n                from {\n                    protocol icmp;\n                }\n                then {\n                    count %s;\n                }\n            }\n",
-				j, value(i*50+j, "c"))
-		}
-		b.WriteString("        }\n")
-	}
-	b.WriteString("    }\n}\n")
-	return b.String()
+// bigTrees gives a configuration of 100,000 lines and one in which 1 % of the statements differ.
+func bigTrees(tb testing.TB) (before, after *junos.Tree, text []byte) {
+	tb.Helper()
+	text = junostest.Config(100_000, "")
+	return parse(tb, "before", string(text), nil), parse(tb, "after", string(junostest.Config(100_000, "7")), nil), text
 }
 
-func benchTrees(b *testing.B) (before, after *junos.Tree, bytes int64) {
-	b.Helper()
-	text := bigConfig("")
-	return parse(b, "before", text, nil), parse(b, "after", bigConfig("x"), nil), int64(len(text))
-}
-
-// A configuration of 10,000 lines against one in which 1 % of the statements differ.
 func BenchmarkCompare(b *testing.B) {
-	before, after, bytes := benchTrees(b)
-	b.SetBytes(bytes)
+	before, after, text := bigTrees(b)
+	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
 		if Compare(before, after).Empty() {
@@ -63,9 +33,9 @@ func BenchmarkCompare(b *testing.B) {
 }
 
 func BenchmarkCompareEqual(b *testing.B) {
-	before, _, bytes := benchTrees(b)
+	before, _, text := bigTrees(b)
 	after := before.Clone()
-	b.SetBytes(bytes)
+	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
 		if !Compare(before, after).Empty() {
@@ -74,9 +44,18 @@ func BenchmarkCompareEqual(b *testing.B) {
 	}
 }
 
+// BenchmarkFields is the yardstick: cutting the text of one side into words and nothing else.
+func BenchmarkFields(b *testing.B) {
+	text := junostest.Config(100_000, "")
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		bytes.Fields(text)
+	}
+}
+
 func BenchmarkEdits(b *testing.B) {
-	before, after, bytes := benchTrees(b)
-	b.SetBytes(bytes)
+	before, after, text := bigTrees(b)
+	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
 		if len(Edits(before, after)) == 0 {
@@ -85,9 +64,35 @@ func BenchmarkEdits(b *testing.B) {
 	}
 }
 
+// TestCompareCost fails when comparing becomes much dearer than it is: about 9 passes of bytes.Fields over the text of
+// one side, which doesn't depend on the machine, and 10 bytes of heap for each byte of it.
+func TestCompareCost(t *testing.T) {
+	before, after, text := bigTrees(t)
+	fastest := func(f func()) time.Duration {
+		best := time.Duration(math.MaxInt64)
+		for range 5 {
+			start := time.Now()
+			f()
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	yard := fastest(func() { bytes.Fields(text) })
+	passes := float64(fastest(func() { Compare(before, after) })) / float64(yard)
+	var m0, m1 runtime.MemStats
+	runtime.ReadMemStats(&m0)
+	d := Compare(before, after)
+	runtime.ReadMemStats(&m1)
+	heap := float64(m1.TotalAlloc-m0.TotalAlloc) / float64(len(text))
+	t.Logf("%d hunks, %.1f passes, %.1f bytes a byte", len(d.Hunks), passes, heap)
+	if passes > 35 || heap > 14 {
+		t.Errorf("comparing takes %.1f passes of bytes.Fields and %.1f bytes a byte, want 35 and 14 at most", passes, heap)
+	}
+}
+
 // A report of 200 devices of which 100 have the same diff.
 func BenchmarkWriteHTML(b *testing.B) {
-	before, after, _ := benchTrees(b)
+	before, after := parse(b, "before", string(junostest.Config(10_000, "")), nil), parse(b, "after", string(junostest.Config(10_000, "7")), nil)
 	text := Compare(before, after).String()
 	r := &Report{}
 	for i := range 200 {

@@ -209,7 +209,7 @@ func (e *editor) list(path []string, s statement) (stays bool) {
 		stays = e.common(path, b, n) || stays
 	}
 	if s.schema().Is(junos.UserOrdered) {
-		e.move(path, order, s.after)
+		e.move(path, order, s)
 	}
 	return stays
 }
@@ -217,10 +217,11 @@ func (e *editor) list(path []string, s statement) (stays bool) {
 // leafy tells the two shapes apart that a statement without a schema can have on the two sides.
 func leafy(n *junos.Node) bool { return n.Kind == junos.Leaf || n.Kind == junos.LeafList }
 
-// move orders entries: those that keep their order among each other stay, as many as can be; each of the rest goes
-// behind the one it follows.
-func (e *editor) move(path []string, is, want []*junos.Node) {
-	place := byKey(is)
+// move orders the entries of a list, which stand as is says: those that keep their order among each other stay, as many
+// as can be; each of the rest goes behind the one it follows. One that is protected on both sides can't be moved as it
+// is.
+func (e *editor) move(path []string, is []*junos.Node, s statement) {
+	place, before, want := byKey(is), byKey(s.before), s.after
 	at := make([]int, len(want))
 	for i, n := range want {
 		at[i] = place[key(n)]
@@ -234,7 +235,11 @@ func (e *editor) move(path []string, is, want []*junos.Node) {
 		if i > 0 {
 			where, other = " after ", want[i-1]
 		}
-		e.inserts = append(e.inserts, "insert "+joinPath(slices.Concat(path, n.Words()))+where+joinPath(other.Words()))
+		at, count := joinPath(slices.Concat(path, n.Words())), e.count()
+		e.inserts = append(e.inserts, "insert "+at+where+joinPath(other.Words()))
+		if b, ok := before[key(n)]; ok {
+			e.reprotect(at, s.before[b], n, count)
+		}
 	}
 }
 

@@ -72,6 +72,11 @@ func byPos(x, y *junos.Node) int {
 func written(n *junos.Node) (last junos.Pos, ok bool) {
 	last = n.Pos
 	children := n.Children
+	for i := 1; i < len(children); i++ {
+		if a, b := children[i-1], children[i]; b.Kind == junos.Entry && b.Is(junos.UserOrdered) && a.Schema == b.Schema && before(b.Pos, a.Pos) {
+			return last, false // moved since it was read
+		}
+	}
 	if !slices.IsSortedFunc(children, byPos) {
 		children = slices.Clone(children)
 		slices.SortFunc(children, byPos)
@@ -79,10 +84,6 @@ func written(n *junos.Node) (last junos.Pos, ok bool) {
 	for i, c := range children {
 		if c.Pos.Line == 0 || before(c.Pos, last) || i > 0 && c.Pos == last {
 			return last, false
-		}
-		if i > 0 && c.Is(junos.UserOrdered) && c.Kind == junos.Entry && c.Schema == children[i-1].Schema &&
-			slices.Index(n.Children, c) < slices.Index(n.Children, children[i-1]) {
-			return last, false // moved since it was read
 		}
 		if last, ok = written(c); !ok {
 			return last, false

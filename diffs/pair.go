@@ -55,14 +55,24 @@ func (s *statement) schema() *junos.Schema {
 // only after has comes behind the nearest statement that precedes it in the schema, or in after where the schema
 // doesn't know it. Of several new ones side by side, what after has first comes first.
 func pair(b, a *junos.Node, before, after order) []statement {
-	out := group(nil, before.sorted(b), false)
+	out := group(before.sorted(b), false)
 	if len(out) == 0 {
-		return group(nil, after.sorted(a), true)
+		return group(after.sorted(a), true)
+	}
+	var old map[string]bool // the names in out, if there are many
+	if len(out) >= many {
+		old = make(map[string]bool, len(out))
+		for _, s := range out {
+			old[s.name] = true
+		}
 	}
 	at := 0 // where the last statement of after stands in out
-	for _, s := range group(nil, a.Children, true) {
-		// Both are in the same order, as a rule: the next one is the first to look at.
-		i := find(out, s.name, at)
+	for _, s := range group(a.Children, true) {
+		i := -1
+		if old == nil || old[s.name] {
+			// Both are in the same order, as a rule: the next one is the first to look at.
+			i = find(out, s.name, at)
+		}
 		if i < 0 {
 			if i = insertion(out, a, s); i < 0 {
 				i = at
@@ -142,9 +152,13 @@ func rank(parent *junos.Schema, s statement) int {
 	return slices.Index(anywhere, s.name)
 }
 
+// many is how many names are looked up in an index rather than one by one: what no schema knows can have any number.
+const many = 64
+
 // group gathers siblings by name, in the order in which the names first come.
-func group(out []statement, nodes []*junos.Node, after bool) []statement {
-	out = slices.Grow(out, min(len(nodes), 8))
+func group(nodes []*junos.Node, after bool) []statement {
+	out := make([]statement, 0, min(len(nodes), 8))
+	var index map[string]int
 	for i := 0; i < len(nodes); {
 		end := i + 1
 		for end < len(nodes) && nodes[end].Name == nodes[i].Name {
@@ -152,10 +166,23 @@ func group(out []statement, nodes []*junos.Node, after bool) []statement {
 		}
 		run := nodes[i:end:end]
 		i = end
-		at := find(out, run[0].Name, 0)
+		at := -1
+		if index == nil {
+			at = find(out, run[0].Name, 0)
+		} else if known, ok := index[run[0].Name]; ok {
+			at = known
+		}
 		if at < 0 {
 			at = len(out)
 			out = append(out, statement{name: run[0].Name})
+			if index != nil {
+				index[run[0].Name] = at
+			} else if len(out) == many {
+				index = make(map[string]int, len(nodes))
+				for i, s := range out {
+					index[s.name] = i
+				}
+			}
 		}
 		side := &out[at].before
 		if after {

@@ -219,58 +219,14 @@ func TestEditsRandom(t *testing.T) {
 	})
 }
 
-// apply enters the commands one by one.
+// apply enters the commands, all of them as one text.
 func apply(t *testing.T, tree *junos.Tree, edits []string) {
 	t.Helper()
-	for _, line := range edits {
-		if rest, ok := strings.CutPrefix(line, "insert "); ok {
-			insert(t, tree, rest)
-			continue
-		}
-		warnings, err := tree.Load("edits", []byte(line), junos.Set)
-		if err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		for _, w := range warnings {
-			t.Errorf("%s: %v", line, w)
-		}
+	warnings, err := tree.Load("edits", []byte(strings.Join(edits, "\n")), junos.Set)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, strings.Join(edits, "\n"))
 	}
-}
-
-// insert moves an entry next to another.
-func insert(t *testing.T, tree *junos.Tree, line string) {
-	t.Helper()
-	what, anchor, after := strings.Cut(line, " after ")
-	if !after {
-		what, anchor, _ = strings.Cut(line, " before ")
-	}
-	done := false
-	var visit func(path []string, n *junos.Node)
-	visit = func(path []string, n *junos.Node) {
-		from := slices.IndexFunc(n.Children, func(c *junos.Node) bool {
-			return c.Kind == junos.Entry && joinPath(slices.Concat(path, c.Words())) == what
-		})
-		to := slices.IndexFunc(n.Children, func(c *junos.Node) bool { return c.Kind == junos.Entry && joinPath(c.Words()) == anchor })
-		if from >= 0 && to >= 0 {
-			moved := n.Children[from]
-			target := n.Children[to]
-			n.Children = slices.Delete(n.Children, from, from+1)
-			to = slices.Index(n.Children, target)
-			if after {
-				to++
-			}
-			n.Children = slices.Insert(n.Children, to, moved)
-			done = true
-			return
-		}
-		for _, c := range n.Children {
-			if !leafy(c) {
-				visit(slices.Concat(path, c.Words()), c)
-			}
-		}
-	}
-	visit(nil, tree.Root)
-	if !done {
-		t.Errorf("insert %s: not found", line)
+	for _, w := range warnings {
+		t.Errorf("%v", w)
 	}
 }

@@ -13,28 +13,38 @@ import (
 	"rhapsode/diffs/junos"
 )
 
+// compareOptions says how `rhapsode compare` reads and prints.
+type compareOptions struct {
+	mode          junos.Mode
+	schema        schemaFlags
+	json, explain bool
+}
+
 // newCompare is `rhapsode compare BEFORE AFTER`: the router's show | compare, offline.
 func newCompare(a *app) *cobra.Command {
-	mode := junos.Override
-	var jsonOut bool
+	o := compareOptions{mode: junos.Override}
 	cmd := &cobra.Command{
 		Use:   "compare BEFORE AFTER",
 		Short: "show what a router's own \"show | compare\" would show for two texts",
 		Long: `Compare two Junos configurations, each in curly text, set lines, XML or JSON, and print the difference as a router prints it.
 AFTER is the whole configuration afterwards, or with --mode what is loaded onto BEFORE. "-" reads standard input.
-Nothing is redacted: these are your own files.`,
+Statements come in the order of BEFORE, and where that does not tell in the order of the release that BEFORE's version
+statement or its header names; --junos asks for another. Nothing is redacted: these are your own files.`,
 		Example: `  rhapsode compare running.conf candidate.conf
   ssh cr1 'show configuration' | rhapsode compare - output/cr1.ams.example.net.conf --mode replace
-  rhapsode compare running.conf change.set --mode set`,
+  rhapsode compare running.conf change.set --mode set
+  rhapsode compare running.conf candidate.conf --schema junos-23.4.json.gz --explain`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(_ *cobra.Command, args []string) error { return a.compare(args[0], args[1], mode, jsonOut) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.compare(args[0], args[1], o) },
 	}
-	cmd.Flags().Var(modeFlag{&mode}, "mode", "how AFTER is applied to BEFORE: override, replace, merge, update or set")
-	cmd.Flags().BoolVar(&jsonOut, "json", false, "print JSON")
+	cmd.Flags().Var(modeFlag{&o.mode}, "mode", "how AFTER is applied to BEFORE: override, replace, merge, update, set or patch")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&o.explain, "explain", false, "say on stderr, or in the JSON, which statements no schema knows and what they were taken for")
+	o.schema.add(cmd)
 	return cmd
 }
 
-func (a *app) compare(beforeFile, afterFile string, mode junos.Mode, jsonOut bool) error {
+func (a *app) compare(beforeFile, afterFile string, o compareOptions) error {
 	if beforeFile == "-" && afterFile == "-" {
 		return cli.Usagef("only one of BEFORE and AFTER can be standard input")
 	}
@@ -46,12 +56,12 @@ func (a *app) compare(beforeFile, afterFile string, mode junos.Mode, jsonOut boo
 	if err != nil {
 		return err
 	}
-	before, err := junos.Parse(beforeFile, beforeText, nil)
+	before, err := o.schema.parse(beforeFile, beforeText)
 	if err != nil {
 		return err
 	}
 	after := before.Clone()
-	warnings, err := after.Load(afterFile, afterText, mode)
+	warnings, err := after.Load(afterFile, afterText, o.mode)
 	if err != nil {
 		return err
 	}
@@ -59,20 +69,12 @@ func (a *app) compare(beforeFile, afterFile string, mode junos.Mode, jsonOut boo
 		a.streams.Notef("warning: %v", w)
 	}
 	text := diffs.Compare(before, after).String()
-	switch {
-	case jsonOut:
-		if err := a.printJSON(map[string]any{"version": 1, "diff": text, "edits": diffs.Edits(before, after)}); err != nil {
-			return err
-		}
-	default:
-		colour, err := a.colourOn()
-		if err != nil {
-			return err
-		}
-		if colour {
-			text = diffs.Colorize(text)
-		}
-		a.streams.Printf("%s", text)
+	var guessed []diffs.Guessed
+	if o.explain {
+		guessed = diffs.Explain(beforeFile, before, afterFile, after)
+	}
+	if err := a.printCompare(before, after, text, guessed, o); err != nil {
+		return err
 	}
 	if text == "" {
 		return nil
@@ -80,9 +82,33 @@ func (a *app) compare(beforeFile, afterFile string, mode junos.Mode, jsonOut boo
 	return cli.WithCode(cli.Diff, nil)
 }
 
+// printCompare writes the difference to stdout, and what was guessed to stderr or into the JSON.
+func (a *app) printCompare(before, after *junos.Tree, text string, guessed []diffs.Guessed, o compareOptions) error {
+	if o.json {
+		out := map[string]any{"version": 1, "diff": text, "edits": diffs.Edits(before, after)}
+		if o.explain {
+			out["guessed"] = append([]diffs.Guessed{}, guessed...)
+		}
+		return a.printJSON(out)
+	}
+	colour, err := a.colourOn()
+	if err != nil {
+		return err
+	}
+	if colour {
+		text = diffs.Colorize(text)
+	}
+	a.streams.Printf("%s", text)
+	if o.explain {
+		a.explain(guessed)
+	}
+	return nil
+}
+
 // fmtOptions says what `rhapsode fmt` writes, and where.
 type fmtOptions struct {
 	set, xml, json, inheritance, write bool
+	schema                             schemaFlags
 }
 
 // newFmt is `rhapsode fmt FILE`.
@@ -116,6 +142,7 @@ XML or JSON; what is printed is curly text unless another form is asked for. --w
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the configuration as JSON, as a router does")
 	cmd.Flags().BoolVar(&o.inheritance, "inheritance", false, "apply groups, and say in curly text what came from them")
 	cmd.Flags().BoolVarP(&o.write, "write", "w", false, "write the result back to the file")
+	o.schema.add(cmd)
 	return cmd
 }
 
@@ -150,7 +177,7 @@ func (a *app) format(file string, o fmtOptions) error {
 	if err != nil {
 		return err
 	}
-	tree, err := junos.Parse(file, text, nil)
+	tree, err := o.schema.parse(file, text)
 	if err != nil {
 		return err
 	}

@@ -174,7 +174,7 @@ func TestTableMistakes(t *testing.T) {
 		"a {}\n    b=":                "indent",
 		"define d\n  use d2\nuse d\n": "not defined above",
 	} {
-		if _, err := parseTable(text, ""); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseTable(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}

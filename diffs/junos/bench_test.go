@@ -2,35 +2,19 @@ package junos
 
 import (
 	"bytes"
-	"fmt"
-	"strings"
+	"math"
+	"runtime"
 	"testing"
+	"time"
+
+	"rhapsode/diffs/junos/junostest"
 )
 
-// bigConfig is a made-up configuration of about 100,000 lines.
-func bigConfig() []byte {
-	var b strings.Builder
-	b.WriteString("interfaces {\n")
-	for i := range 3000 {
-		fmt.Fprintf(&b, "    ge-%d/%d/%d {\n        description \"to host %d\";\n        mtu 9000;\n        unit 0 {\n            family inet {\n"+
-			"                address 10.%d.%d.1/24;\n            }\n        }\n    }\n", i/100, i/10%10, i%10, i, i/250, i%250)
-	}
-	b.WriteString("}\npolicy-options {\n    prefix-list big {\n")
-	for i := range 30000 {
-		fmt.Fprintf(&b, "        10.%d.%d.0/24;\n", i/250, i%250)
-	}
-	b.WriteString("    }\n}\nfirewall {\n    family inet {\n        filter big {\n")
-	for i := range 4000 {
-		fmt.Fprintf(&b, "            term t%d {\n                from {\n                    source-address {\n                        192.0.2.0/24;\n"+
-			"                    }\n                    protocol tcp;\n                    destination-port [ 22 80 %d ];\n                }\n"+
-			"                then {\n                    count c%d;\n                    accept;\n                }\n            }\n", i, i, i)
-	}
-	b.WriteString("        }\n    }\n}\n")
-	return []byte(b.String())
-}
+// bigConfig is a made-up configuration of 100,000 lines.
+func bigConfig() []byte { return junostest.Config(100_000, "") }
 
-func BenchmarkParse(b *testing.B) {
-	text := bigConfig()
+func benchParse(b *testing.B, text []byte) {
+	b.Helper()
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -41,19 +25,9 @@ func BenchmarkParse(b *testing.B) {
 	b.ReportMetric(float64(bytes.Count(text, []byte("\n"))), "lines")
 }
 
-func BenchmarkParseSet(b *testing.B) {
-	tree, err := Parse("", bigConfig(), nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	text := []byte(tree.Set())
-	b.SetBytes(int64(len(text)))
-	for b.Loop() {
-		if _, err := Parse("", text, nil); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
+func BenchmarkParse(b *testing.B) { benchParse(b, bigConfig()) }
+
+func BenchmarkParseSet(b *testing.B) { benchParse(b, []byte(mustRead(b, bigConfig()).Set())) }
 
 // BenchmarkFields is the yardstick: cutting the same text into words and nothing else.
 func BenchmarkFields(b *testing.B) {
@@ -65,12 +39,69 @@ func BenchmarkFields(b *testing.B) {
 }
 
 func BenchmarkText(b *testing.B) {
-	tree, err := Parse("", bigConfig(), nil)
-	if err != nil {
-		b.Fatal(err)
-	}
+	tree := mustRead(b, bigConfig())
 	b.SetBytes(int64(len(tree.Text())))
 	for b.Loop() {
 		_ = tree.Text()
 	}
+}
+
+func mustRead(tb testing.TB, text []byte) *Tree {
+	tb.Helper()
+	tree, err := Parse("", text, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return tree
+}
+
+// TestParseCost fails when reading becomes much dearer than it is. Time is measured in passes of bytes.Fields over the
+// same text, heap in bytes for each byte of text: neither depends on the machine. It takes about 7 passes and 6 bytes, of
+// set lines 5 and 10; some 5 of the bytes stay.
+func TestParseCost(t *testing.T) {
+	curly := bigConfig()
+	set := []byte(mustRead(t, curly).Set())
+	for _, c := range []struct {
+		name                 string
+		text                 []byte
+		passes, bytes, stays float64
+	}{
+		{"curly", curly, 25, 10, 8},
+		{"set", set, 20, 15, 8},
+	} {
+		yard := fastest(5, func() { bytes.Fields(c.text) })
+		got := float64(fastest(5, func() { mustRead(t, c.text) })) / float64(yard)
+		allocated, live := heap(func() any { return mustRead(t, c.text) })
+		allocated, live = allocated/float64(len(c.text)), live/float64(len(c.text))
+		t.Logf("%s: %.1f passes, %.1f bytes a byte allocated, %.1f of them stay", c.name, got, allocated, live)
+		if got > c.passes {
+			t.Errorf("%s: reading takes %.1f passes of bytes.Fields, want %.0f at most", c.name, got, c.passes)
+		}
+		if allocated > c.bytes || live > c.stays {
+			t.Errorf("%s: %.1f bytes a byte allocated, %.1f stay; want %.0f and %.0f at most", c.name, allocated, live, c.bytes, c.stays)
+		}
+	}
+}
+
+func fastest(runs int, f func()) time.Duration {
+	best := time.Duration(math.MaxInt64)
+	for range runs {
+		start := time.Now()
+		f()
+		best = min(best, time.Since(start))
+	}
+	return best
+}
+
+// heap gives the bytes that f allocates, and those that its outcome keeps.
+func heap(f func() any) (allocated, live float64) {
+	var before, after, kept runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	outcome := f()
+	runtime.ReadMemStats(&after)
+	runtime.GC()
+	runtime.ReadMemStats(&kept)
+	runtime.KeepAlive(outcome)
+	return float64(after.TotalAlloc - before.TotalAlloc), float64(kept.HeapAlloc) - float64(before.HeapAlloc)
 }

@@ -66,11 +66,13 @@ func isCommand(line string) bool {
 type commander struct {
 	builder
 	tree    *Tree
-	dirty   bool       // set lines have added nodes; normalize before anything is looked up
+	settler settler
+	removed bool       // something was deleted since the tree was last settled
 	enforce bool       // what is protected is not changed
 	guarded bool       // something is protected
 	at      [][]word   // where edit has gone to: the words of each level
 	before  [][][]word // the levels that exit goes back to
+	slab    []word     // room for the words of lines: one allocation for many lines
 }
 
 // loadSet applies set lines in their order. With an error the tree is of no use. Lines that describe a configuration,
@@ -96,8 +98,21 @@ func (t *Tree) loadSet(file, src string, enforce bool) ([]*Error, error) {
 	return c.warns, nil
 }
 
+// wordsPerLine is how many words a line has room for at first; few have more.
+const wordsPerLine = 16
+
 // line reads the words of one line. A complaint about it leaves none.
 func (c *commander) line(lex *lexer) (ws []word, more bool) {
+	if cap(c.slab)-len(c.slab) < wordsPerLine {
+		c.slab = make([]word, 0, 64*wordsPerLine)
+	}
+	ws = c.slab[len(c.slab):]
+	defer func() { // the words of a line may be kept
+		if len(c.slab)+len(ws) <= cap(c.slab) {
+			c.slab = c.slab[:len(c.slab)+len(ws)]
+		}
+		ws = slices.Clip(ws)
+	}()
 	inList, bad := false, false
 	var open Pos
 	complain := func(pos Pos, expected string) {
@@ -148,22 +163,22 @@ func (c *commander) command(ws []word) {
 }
 
 func (c *commander) settle() {
-	if c.dirty {
-		normalize(c.tree.Root)
-		c.dirty = false
-	}
+	c.settler.settle(c.tree.Root)
+	c.removed = false
+	c.boxes = boxes{} // what is unknown can have become something else
 }
 
 func (c *commander) set(verb word, ws []word) {
 	if c.refused(verb, ws, "changed") {
 		return
 	}
+	if c.removed {
+		c.settle() // a container that is gone with its last child comes back without its marks
+	}
 	r, bad := c.walk(c.tree.Root, ws, walkMode{set: true})
 	if bad != nil {
 		c.failIn(r, bad)
-		return
 	}
-	c.dirty = true
 }
 
 // failIn adds a complaint about the statement that the words read so far name.
@@ -182,12 +197,13 @@ func texts(ws []word) []string {
 	return s
 }
 
-// locate finds the statement that words name. In what no schema knows, the words may name the beginning of several
-// statements: they are made one entry then.
+// locate finds the statement that words name, to change it or what it holds. In what no schema knows, the words may name
+// the beginning of several statements: they are made one entry then.
 func (c *commander) locate(ws []word) (located, bool) {
 	c.settle()
 	words := texts(ws)
 	if l, ok := find(c.tree.Root, words); ok {
+		l.touch() // a container that means nothing when empty goes with its last child
 		return l, true
 	}
 	l, n := located{parent: c.tree.Root, value: -1}, c.tree.Root
@@ -204,6 +220,7 @@ func (c *commander) locate(ws []word) (located, bool) {
 		return l, false
 	}
 	l.chain = append(l.chain, e)
+	l.touch()
 	return l, true
 }
 
@@ -263,7 +280,6 @@ func (c *commander) delete(verb word, ws []word) {
 		c.warnAbout(verb.pos, msgNotFound, texts(ws))
 	case l.value >= 0 && len(n.Values) > 1:
 		n.Values = slices.Delete(slices.Clone(n.Values), l.value, l.value+1)
-		c.dirty = true
 	default:
 		c.remove(verb, holder, texts(ws), func(c *Node) bool { return c == n })
 	}
@@ -280,7 +296,8 @@ func (c *commander) remove(verb word, n *Node, path []string, which func(*Node) 
 			c.warnAbout(verb.pos, protectedMessage(p, p, "deleted"), p)
 		})
 	})
-	c.dirty = c.dirty || some // a container that means nothing when empty goes with its last child
+	c.settler.removed(n)
+	c.removed = c.removed || some
 	return some
 }
 

@@ -106,7 +106,7 @@ func (c *commander) rename(verb word, ws []word) {
 		return
 	}
 	l.node().Values = keys
-	c.dirty = true
+	c.settler.forget(l.holder())
 }
 
 func (c *commander) renameValue(l located, from, to []word) {
@@ -154,7 +154,6 @@ func (c *commander) copy(verb word, ws []word) {
 	e.Pos = to[0].pos
 	h := l.holder()
 	h.Children = append(h.Children, e)
-	c.dirty = true
 }
 
 // insert moves an entry of a list, or a value of a leaf-list, next to another.

@@ -19,9 +19,17 @@ func normalize(n *Node) {
 		slices.SortStableFunc(n.Children, compareNodes)
 		n.Children = joinTwins(n.Children)
 	}
-	void := false
 	for _, c := range n.Children {
 		normalize(c)
+	}
+	n.tidy()
+	n.touched = false
+}
+
+// tidy drops what means nothing, when all that n holds is canonical.
+func (n *Node) tidy() {
+	void := false
+	for _, c := range n.Children {
 		void = void || isVoid(n, c)
 		if c.Schema == nil && len(c.Children) == 0 {
 			demote(n, c)
@@ -301,6 +309,7 @@ func join(a, b *Node) *Node {
 		a.Secret = a.Secret || b.Secret
 	default:
 		a.Children = append(a.Children, b.Children...)
+		a.touched = true
 	}
 	return a
 }
@@ -343,16 +352,22 @@ func dropChoices(n *Node) {
 	if n.Schema == nil {
 		return
 	}
-	drop := false
-	for i, c := range n.Children {
+	type behind struct { // what stands behind the child at hand, of one choice
+		schema *Schema
+		mixed  bool // and something else
+	}
+	seen, drop := make([]behind, 0, 8), false
+	for i, c := range slices.Backward(n.Children) {
 		if c.Schema == nil || c.Schema.choice == 0 || c.Inactive || c.Op&DeleteOp != 0 {
 			continue
 		}
-		for j, d := range n.Children[:i] {
-			if d != nil && d.Schema != nil && d.Schema != c.Schema && d.Schema.choice == c.Schema.choice && !d.Inactive &&
-				d.Op&DeleteOp == 0 {
-				n.Children[j], drop = nil, true
-			}
+		at := slices.IndexFunc(seen, func(b behind) bool { return b.schema.choice == c.Schema.choice })
+		switch {
+		case at < 0:
+			seen = append(seen, behind{schema: c.Schema})
+		case seen[at].mixed || seen[at].schema != c.Schema:
+			seen[at].mixed = true
+			n.Children[i], drop = nil, true
 		}
 	}
 	if drop {

@@ -16,6 +16,15 @@ type builder struct {
 	chain []*Node
 	found []*Node
 	keys  []word
+	boxes boxes
+}
+
+// boxes is the unknown containers and entries among the first children of a statement.
+type boxes struct {
+	of    *Node
+	count int
+	last  *Node
+	nodes []*Node
 }
 
 // walkMode says what kind of statement is walked.
@@ -183,6 +192,7 @@ func (r *walked) descend(n *Node) {
 // child returns the container or entry of n that s and keys name: the last child of n if it is that one, else a new
 // one. normalize joins what is named twice.
 func (b *builder) child(n *Node, s *Schema, keys []string, pos Pos) *Node {
+	n.touched = true
 	if len(n.Children) > 0 {
 		if c := n.Children[len(n.Children)-1]; c.Schema == s && slices.Equal(c.Values, keys) {
 			return c
@@ -281,6 +291,7 @@ func (b *builder) leaf(r *walked, s *Schema, ws []word, i, at int, m walkMode) (
 }
 
 func (r *walked) addLeaf(n *Node) {
+	r.last.touched = true
 	r.last.Children = append(r.last.Children, n)
 	r.leaves = append(r.leaves, n)
 	if r.first == nil || r.first.Is(Inline) {
@@ -292,7 +303,8 @@ func (r *walked) addLeaf(n *Node) {
 // of a list; the rest is a leaf. Siblings tell more: see normalizeUnknown.
 func (b *builder) unknown(r walked, ws []word, m walkMode) (walked, *Error) {
 	if m.set {
-		if n, used := unknownBelow(r.last, ws); n != nil {
+		if n, used := b.unknownBelow(r.last, ws); n != nil {
+			r.last.touched = true
 			r.descend(n)
 			if used == len(ws) {
 				return r, nil
@@ -300,6 +312,7 @@ func (b *builder) unknown(r walked, ws []word, m walkMode) (walked, *Error) {
 			return b.unknown(r, ws[used:], m)
 		}
 	}
+	r.last.touched = true
 	name, rest := ws[0], ws[1:]
 	if name.list {
 		return r, b.complaint(name.pos, msgSyntax, "a statement before [")
@@ -340,11 +353,20 @@ func (b *builder) unknown(r walked, ws []word, m walkMode) (walked, *Error) {
 	return r, nil
 }
 
-// unknownBelow finds an unknown container or entry of n whose words the given ones begin with.
-func unknownBelow(n *Node, ws []word) (*Node, int) {
-	for _, c := range n.Children {
-		if c.Schema == nil && (c.Kind == Container || c.Kind == Entry && len(c.Children) > 0) && c.Name == ws[0].text &&
-			len(c.Values) < len(ws) && equalWords(c.Values, ws[1:1+len(c.Values)]) {
+// unknownBelow finds an unknown container or entry of n whose words the given ones begin with. It looks at each child
+// once, since there can be many, and each line of them asks.
+func (b *builder) unknownBelow(n *Node, ws []word) (*Node, int) {
+	if b.boxes.of != n || len(n.Children) < b.boxes.count || b.boxes.count > 0 && n.Children[b.boxes.count-1] != b.boxes.last {
+		b.boxes = boxes{of: n, nodes: b.boxes.nodes[:0]}
+	}
+	for _, c := range n.Children[b.boxes.count:] {
+		b.boxes.count, b.boxes.last = b.boxes.count+1, c
+		if c.Schema == nil && (c.Kind == Container || c.Kind == Entry && len(c.Children) > 0) {
+			b.boxes.nodes = append(b.boxes.nodes, c)
+		}
+	}
+	for _, c := range b.boxes.nodes {
+		if c.Name == ws[0].text && len(c.Values) < len(ws) && equalWords(c.Values, ws[1:1+len(c.Values)]) {
 			return c, 1 + len(c.Values)
 		}
 	}

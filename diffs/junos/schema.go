@@ -51,8 +51,8 @@ type Schema struct {
 	Flags    Flag
 	Keys     []Key // of a list
 	Children []*Schema
-	// UserUntil is the last Junos release in which a list was ordered by the user (`21.4`), if that has changed.
-	UserUntil string
+	// UserUntil is the last Junos release in which a list was ordered by the user, if that has changed; At looks at it.
+	UserUntil Release
 
 	choice uint16 // siblings with the same number exclude each other; 0: none
 	order  int32  // place among the siblings, for sorting
@@ -100,23 +100,31 @@ func link(s *Schema) {
 	if s.idx != nil || s.Kind == Leaf || s.Kind == LeafList {
 		return
 	}
-	s.idx = &index{byWord: make(map[string]*Schema, len(s.Children)+len(common))}
-	for i, c := range s.Children {
-		c.order = int32(i) + 1
-		if c.Is(Hidden) {
-			s.idx.hidden = append(s.idx.hidden, c)
-			continue
-		}
-		s.idx.byWord[c.Name] = c
-	}
-	for _, c := range common {
-		if _, ok := s.idx.byWord[c.Name]; !ok {
-			s.idx.byWord[c.Name] = c
-		}
-	}
+	s.idx = indexOf(s.Children)
 	for _, c := range s.Children {
 		link(c)
 	}
+}
+
+// indexOf makes the index of siblings and gives each its place.
+func indexOf(children []*Schema) *index {
+	idx := &index{byWord: make(map[string]*Schema, len(children)+len(common))}
+	for i, c := range children {
+		if at := int32(i) + 1; c.order != at { // others may be reading what is shared: it has its place already
+			c.order = at
+		}
+		if c.Is(Hidden) {
+			idx.hidden = append(idx.hidden, c)
+			continue
+		}
+		idx.byWord[c.Name] = c
+	}
+	for _, c := range common {
+		if _, ok := idx.byWord[c.Name]; !ok {
+			idx.byWord[c.Name] = c
+		}
+	}
+	return idx
 }
 
 // hiddenFor picks the hidden child that a word without a keyword belongs to: the first leaf that is not among those

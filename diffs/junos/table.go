@@ -3,7 +3,7 @@ package junos
 import (
 	_ "embed"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -13,58 +13,29 @@ var tableText string
 
 // Builtin returns the schema table that is always there. It describes current releases; ForRelease gives the order of
 // older ones.
-var Builtin = sync.OnceValue(func() *Schema {
-	s, err := parseTable(tableText, "")
+func Builtin() *Schema { return builtin().root }
+
+var builtin = sync.OnceValue(func() *table {
+	t, err := parseTable(tableText)
 	if err != nil {
 		panic("junos: built-in table: " + err.Error()) // a mistake in table.txt; the tests read it
 	}
-	return s
+	return t
 })
 
-// ForRelease returns the built-in table with the list order of a Junos release, such as `20.4` or `21.2R3-S1.7`. The
-// empty string means a current one. Schemas of two calls are different objects.
-func ForRelease(release string) (*Schema, error) {
-	if release == "" {
-		return Builtin(), nil
-	}
-	if _, _, ok := releaseNumber(release); !ok {
-		return nil, fmt.Errorf("read junos release %q: want YEAR.QUARTER, such as 20.4R3", release)
-	}
-	return parseTable(tableText, release)
-}
-
-// releaseNumber gives the two numbers that a release begins with.
-func releaseNumber(s string) (major, minor int, ok bool) {
-	a, b, ok := strings.Cut(s, ".")
-	if !ok {
-		return 0, 0, false
-	}
-	if i := strings.IndexFunc(b, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
-		b = b[:i]
-	}
-	major, err := strconv.Atoi(a)
-	if err != nil || major < 0 {
-		return 0, 0, false
-	}
-	minor, err = strconv.Atoi(b)
-	return major, minor, err == nil
-}
-
-// notAfter reports whether release a is b or older.
-func notAfter(a, b string) bool {
-	a1, a2, _ := releaseNumber(a)
-	b1, b2, _ := releaseNumber(b)
-	return a1 < b1 || a1 == b1 && a2 <= b2
+// table is what table.txt holds.
+type table struct {
+	root *Schema
+	tops []topOrder // the newest first
 }
 
 // tableParser reads the form that the head of table.txt describes.
 type tableParser struct {
-	release string
 	defs    map[string]*Schema
 	choices uint16
 	named   map[string]uint16
 	lines   []tableLine
-	root    *Schema
+	table
 }
 
 type tableLine struct {
@@ -72,8 +43,9 @@ type tableLine struct {
 	text        string
 }
 
-func parseTable(text, release string) (*Schema, error) {
-	p := &tableParser{release: release, defs: map[string]*Schema{}, named: map[string]uint16{}, root: &Schema{Name: "configuration", Kind: Container}}
+func parseTable(text string) (*table, error) {
+	p := &tableParser{defs: map[string]*Schema{}, named: map[string]uint16{}}
+	p.root = &Schema{Name: "configuration", Kind: Container}
 	for i, l := range strings.Split(text, "\n") {
 		l, _, _ = strings.Cut(l, "#")
 		trimmed := strings.TrimLeft(l, " ")
@@ -88,21 +60,22 @@ func parseTable(text, release string) (*Schema, error) {
 			return nil, err
 		}
 	}
-	p.knot()
+	knot(p.root)
 	link(p.root)
-	return p.root, nil
+	return &p.table, nil
 }
 
-// knot ties the top-level lists that hold a whole configuration (groups, logical-systems): their only child is the
-// mark `*configuration`. groups stands first in the table and is tied last, so that it holds the others.
-func (p *tableParser) knot() {
-	for i := len(p.root.Children) - 1; i >= 0; i-- {
-		s := p.root.Children[i]
-		if len(s.Children) != 1 || s.Children[0].Name != "*configuration" {
+// knot ties the top-level lists that hold a whole configuration (groups, logical-systems), which have the mark
+// `*configuration` last. groups stands first in the table and is tied last, so that it holds the others.
+func knot(root *Schema) {
+	for i := len(root.Children) - 1; i >= 0; i-- {
+		s := root.Children[i]
+		last := len(s.Children) - 1
+		if last < 0 || s.Children[last].Name != knotMark {
 			continue
 		}
-		s.Children = nil
-		for _, c := range p.root.Children {
+		s.Children = slices.Clone(s.Children[:last])
+		for _, c := range root.Children {
 			if c.Name != "groups" && c.Name != s.Name {
 				cp := *c
 				s.Children = append(s.Children, &cp)
@@ -110,6 +83,8 @@ func (p *tableParser) knot() {
 		}
 	}
 }
+
+const knotMark = "*configuration"
 
 // statement reads the line at i and all that is indented below it; it returns the next line's number.
 func (p *tableParser) statement(parent *Schema, i, indent int) (int, error) {
@@ -136,6 +111,11 @@ func (p *tableParser) statement(parent *Schema, i, indent int) (int, error) {
 				cp := *c
 				parent.Children = append(parent.Children, &cp)
 			}
+		}
+		return i + 1, nil
+	case name == "top-level":
+		if err := p.topLevel(rest); err != nil {
+			return fail(err.Error())
 		}
 		return i + 1, nil
 	case strings.HasPrefix(rest, "{}"), strings.HasPrefix(rest, "["):
@@ -165,6 +145,24 @@ func (p *tableParser) statement(parent *Schema, i, indent int) (int, error) {
 		}
 	}
 	return i + 1, nil
+}
+
+// topLevel reads `until=RELEASE NAME ...`; a second line for the same release goes on with its names.
+func (p *tableParser) topLevel(rest string) error {
+	names := strings.Fields(rest)
+	if len(names) < 2 || !strings.HasPrefix(names[0], "until=") {
+		return fmt.Errorf("want until=RELEASE and names")
+	}
+	until, err := ParseRelease(strings.TrimPrefix(names[0], "until="))
+	if err != nil {
+		return err
+	}
+	if last := len(p.tops) - 1; last >= 0 && p.tops[last].until == until {
+		p.tops[last].names = append(p.tops[last].names, names[1:]...)
+		return nil
+	}
+	p.tops = append(p.tops, topOrder{until, names[1:]})
+	return nil
 }
 
 // choice gives the number of a named group of statements that exclude each other.
@@ -251,13 +249,14 @@ func (p *tableParser) structural(name, rest string) (*Schema, error) {
 		if !ok {
 			return nil, fmt.Errorf("unknown flag %s", f)
 		}
-		if until != "" {
-			s.UserUntil = until
-			if p.release == "" || !notAfter(p.release, until) {
-				continue
-			}
+		if until == "" {
+			s.Flags |= flag
+			continue
 		}
-		s.Flags |= flag
+		var err error
+		if s.UserUntil, err = ParseRelease(until); err != nil {
+			return nil, err
+		}
 	}
 	if s.Is(Hidden | Homogeneous) {
 		return nil, fmt.Errorf("a homogeneous list has its name written")

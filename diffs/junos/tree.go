@@ -54,6 +54,7 @@ type Node struct {
 	Inactive   bool
 	Protected  bool
 	Secret     bool   // read with a trailing ## SECRET-DATA
+	touched    bool   // it or what it holds may not be canonical: see settler
 	Op         Op     // load-time tags, NoOp in a configuration
 	Annotation string // the text of /* … */ before the statement, without the marks
 	// Inherited names the group that the statement came from, in a tree that Inherited made; "" is the configuration's
