@@ -16,7 +16,7 @@ import (
 )
 
 func TestPatchRandom(t *testing.T) {
-	random(t, 150, func(t *testing.T, _ *randomConfig, a, b *junos.Tree) {
+	random(t, 150, func(t *testing.T, a, b *junos.Tree) {
 		checkPatch(t, a, b)
 		checkPatch(t, b, a)
 	})
@@ -260,7 +260,8 @@ func sameBanners(a, b map[string]map[string]int) bool {
 }
 
 func TestPatchMutated(t *testing.T) {
-	random(t, 60, func(t *testing.T, r *randomConfig, a, b *junos.Tree) {
-		mutate(t, a, Compare(a, b).String(), r.Rand, 20)
+	random(t, 60, func(t *testing.T, a, b *junos.Tree) {
+		text := Compare(a, b).String()
+		mutate(t, a, text, rand.New(rand.NewPCG(3, uint64(len(text)))), 20)
 	})
 }

@@ -19,28 +19,25 @@ type randomConfig struct {
 
 func (r *randomConfig) tree(t testing.TB) *junos.Tree {
 	t.Helper()
-	for range 50 {
-		raw := junos.New(nil)
-		r.fill(raw.Root, 0, 5)
-		if tree := readBack(raw); tree != nil {
-			return tree
-		}
-	}
-	t.Fatal("no tree can be read back")
-	return nil
+	raw := junos.New(nil)
+	r.fill(raw.Root, 0, 5)
+	return readBack(t, raw)
 }
 
-// readBack gives the tree as it is read from its own text. It is nil for one that can't be, in curly text or in set
-// lines: not every tree that the table allows can be written down, some leaves need others beside them.
-func readBack(t *junos.Tree) *junos.Tree {
-	tree, err := junos.Parse("random", []byte(t.Text()), nil)
+// readBack gives the tree as it is read from its own text, which curly text and set lines give again.
+func readBack(t testing.TB, raw *junos.Tree) *junos.Tree {
+	t.Helper()
+	tree, err := junos.Parse("random", []byte(raw.Text()), nil)
 	if err != nil {
-		return nil
+		t.Fatalf("%v\n%s", err, raw.Text())
 	}
 	for _, text := range []string{tree.Text(), tree.Set()} {
-		again, err := junos.Parse("random", []byte(text), nil)
-		if err != nil || again.Set() != tree.Set() {
-			return nil
+		again, err := junos.Parse("again", []byte(text), nil)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if again.Text() != tree.Text() || again.Set() != tree.Set() {
+			t.Fatalf("read as\n%s\n--- and again, from\n%s\n--- as\n%s", tree.Text(), text, again.Text())
 		}
 	}
 	return tree
@@ -109,7 +106,7 @@ func (r *randomConfig) key(k junos.Key) []string {
 		return []string{r.word()}
 	}
 	c := k.Choices[r.IntN(len(k.Choices))]
-	if w, ok := strings.CutSuffix(c, "="); ok {
+	if w, ok := strings.CutSuffix(c, "="); ok && w != "" {
 		return []string{w, r.word()}
 	}
 	return []string{c}
@@ -122,26 +119,78 @@ func (r *randomConfig) word() string {
 	return fmt.Sprintf("10%d", r.IntN(6))
 }
 
+// pair gives two configurations that have more or less in common.
+func (r *randomConfig) pair(t testing.TB) (a, b *junos.Tree) {
+	t.Helper()
+	a, b = r.tree(t), r.tree(t)
+	if r.IntN(2) == 0 { // much in common: part of the one in the other
+		more := b.Text()
+		b = a.Clone()
+		if _, err := b.Load("more", []byte(more), junos.Merge); err != nil {
+			t.Fatal(err)
+		}
+		r.shuffle(b.Root)
+		b = readBack(t, b)
+	}
+	return a, b
+}
+
+func newRandom(seed uint64) *randomConfig {
+	return &randomConfig{rand.New(rand.NewPCG(1, seed)), seed%2 == 1}
+}
+
 // random gives n pairs of configurations that are always the same.
-func random(t *testing.T, n int, f func(t *testing.T, r *randomConfig, a, b *junos.Tree)) {
-	for seed := range n {
-		r := &randomConfig{rand.New(rand.NewPCG(1, uint64(seed))), seed%2 == 1}
-		a, b := r.tree(t), r.tree(t)
-		if r.IntN(2) == 0 { // much in common: part of the one in the other
-			b = a.Clone()
-			if _, err := b.Load("more", []byte(r.tree(t).Text()), junos.Merge); err != nil {
-				t.Fatal(err)
+func random(t *testing.T, n int, f func(t *testing.T, a, b *junos.Tree)) {
+	for seed := range uint64(n) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			a, b := newRandom(seed).pair(t)
+			f(t, a, b)
+			if t.Failed() {
+				t.Logf("before\n%s\nafter\n%s", a.Text(), b.Text())
 			}
-			r.shuffle(b.Root)
-			if b = readBack(b); b == nil {
-				b = r.tree(t)
-			}
+		})
+	}
+}
+
+// FuzzEngine holds all that is said of any two configurations to random ones, for as long as one likes:
+//
+//	go test ./diffs -run '^$' -fuzz FuzzEngine -fuzztime 1h
+func FuzzEngine(f *testing.F) {
+	f.Add(uint64(0))
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		a, b := newRandom(seed).pair(t)
+		checkCompare(t, a, b)
+		checkEdits(t, a, b)
+		checkPatch(t, a, b)
+		checkPatch(t, b, a)
+		checkLoads(t, a, b)
+	})
+}
+
+// checkLoads holds loads to what a router does: merging twice is merging once, override leaves nothing else.
+func checkLoads(t *testing.T, a, b *junos.Tree) {
+	t.Helper()
+	load := func(onto *junos.Tree, text string, mode junos.Mode) *junos.Tree {
+		t.Helper()
+		out := onto.Clone()
+		if _, err := out.Load("load", []byte(text), mode); err != nil {
+			t.Fatalf("%s: %v\n%s", mode, err, text)
 		}
-		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) { f(t, r, a, b) })
-		if !ok {
-			t.Logf("before\n%s\nafter\n%s", a.Text(), b.Text())
-			return
+		return out
+	}
+	same := func(what string, got, want *junos.Tree) {
+		t.Helper()
+		if got.Fingerprint() != want.Fingerprint() {
+			t.Errorf("%s gives\n%s\nwant\n%s", what, got.Text(), want.Text())
 		}
+	}
+	once := load(a, b.Text(), junos.Merge)
+	same("merge a second time", load(once, b.Text(), junos.Merge), once)
+	same("merge of itself", load(a, a.Text(), junos.Merge), a)
+	same("merge of set lines", load(a, b.Set(), junos.Merge), once)
+	for _, text := range []string{b.Text(), b.Set()} {
+		same("override", load(a, text, junos.Override), b)
+		same("update", load(a, text, junos.Update), b)
 	}
 }
 
@@ -159,25 +208,28 @@ func (r *randomConfig) shuffle(n *junos.Node) {
 }
 
 func TestCompareRandom(t *testing.T) {
-	random(t, 250, func(t *testing.T, _ *randomConfig, a, b *junos.Tree) {
-		same := a.Set() == b.Set()
-		d := Compare(a, b)
-		if d.Empty() != same {
-			t.Errorf("trees equal: %v, compare says\n%s", same, d)
-		}
-		if back := Compare(b, a); back.Empty() != same {
-			t.Errorf("trees equal: %v, compare the other way says\n%s", same, back)
-		}
-		if again := Compare(a.Clone(), b.Clone()).String(); again != d.String() {
-			t.Errorf("not the same twice\n%s\n%s", d, again)
-		}
-		if !Compare(a, a.Clone()).Empty() {
-			t.Error("a tree differs from itself")
-		}
-		for _, h := range d.Hunks {
-			checkHunk(t, a, b, h)
-		}
-	})
+	random(t, 250, checkCompare)
+}
+
+func checkCompare(t *testing.T, a, b *junos.Tree) {
+	t.Helper()
+	same := a.Set() == b.Set()
+	d := Compare(a, b)
+	if d.Empty() != same {
+		t.Errorf("trees equal: %v, compare says\n%s", same, d)
+	}
+	if back := Compare(b, a); back.Empty() != same {
+		t.Errorf("trees equal: %v, compare the other way says\n%s", same, back)
+	}
+	if again := Compare(a.Clone(), b.Clone()).String(); again != d.String() {
+		t.Errorf("not the same twice\n%s\n%s", d, again)
+	}
+	if !Compare(a, a.Clone()).Empty() {
+		t.Error("a tree differs from itself")
+	}
+	for _, h := range d.Hunks {
+		checkHunk(t, a, b, h)
+	}
 }
 
 // checkHunk holds a hunk to what is true of every one: its banner is a place in one of the configurations, it has a
@@ -206,17 +258,21 @@ func checkHunk(t *testing.T, a, b *junos.Tree, h Hunk) {
 func indentOf(s string) int { return len(s) - len(strings.TrimLeft(s, " ")) }
 
 func TestEditsRandom(t *testing.T) {
-	random(t, 250, func(t *testing.T, _ *randomConfig, a, b *junos.Tree) {
-		edits := Edits(a, b)
-		if (len(edits) == 0) != (a.Set() == b.Set()) {
-			t.Errorf("got %q", edits)
-		}
-		got := a.Clone()
-		apply(t, got, edits)
-		if got.Set() != b.Set() {
-			t.Errorf("edits\n%s\ngive\n%s\ndiff\n%s", strings.Join(edits, "\n"), got.Set(), Compare(b, got))
-		}
-	})
+	random(t, 250, checkEdits)
+}
+
+// checkEdits: the commands lead from a to b, and there are none if that is the same.
+func checkEdits(t *testing.T, a, b *junos.Tree) {
+	t.Helper()
+	edits := Edits(a, b)
+	if (len(edits) == 0) != (a.Set() == b.Set()) {
+		t.Errorf("got %q", edits)
+	}
+	got := a.Clone()
+	apply(t, got, edits)
+	if got.Set() != b.Set() {
+		t.Errorf("edits\n%s\ngive\n%s\ndiff\n%s", strings.Join(edits, "\n"), got.Set(), Compare(b, got))
+	}
 }
 
 // apply enters the commands, all of them as one text.

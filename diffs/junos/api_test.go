@@ -295,3 +295,37 @@ func TestUnify(t *testing.T) {
 		t.Errorf("%v and %v", kinds(a), kinds(b))
 	}
 }
+
+// TestSetDescribesChoices: in set lines that describe a configuration, a statement that a later line deactivates does not
+// take the place of one that it excludes; of active ones the last line counts. In set lines that change one, each line
+// counts when it comes.
+func TestSetDescribesChoices(t *testing.T) {
+	const at = "firewall family inet filter f term t then "
+	lines := "set " + at + "accept\nset " + at + "discard\ndeactivate " + at + "discard\n"
+	for text, want := range map[string]string{
+		lines: lines,
+		"set " + at + "discard\nset " + at + "accept\ndeactivate firewall family inet filter f\n": "set " + at + "accept\ndeactivate firewall family inet filter f\n",
+	} {
+		if got := must(Parse("", []byte(text), nil)).Set(); got != want {
+			t.Errorf("%s is read as\n%s", text, got)
+		}
+	}
+	changed := New(nil)
+	if _, err := changed.Load("", []byte(lines), Set); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := changed.Set(), "set "+at+"discard\ndeactivate "+at+"discard\n"; got != want {
+		t.Errorf("the commands give\n%s", got)
+	}
+}
+
+// TestSetAfterDelete: a container that means nothing when empty is gone with its last child, and its marks with it.
+func TestSetAfterDelete(t *testing.T) {
+	tree := must(Parse("", []byte("inactive: bridge-domains {\n    a {\n        domain-type bridge;\n    }\n}\n"), nil))
+	if _, err := tree.Load("", []byte("delete bridge-domains a\nset bridge-domains b domain-type bridge\n"), Set); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := tree.Set(), "set bridge-domains b domain-type bridge\n"; got != want {
+		t.Errorf("got\n%s", got)
+	}
+}

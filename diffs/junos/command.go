@@ -80,6 +80,7 @@ type commander struct {
 func (t *Tree) loadSet(file, src string, enforce bool) ([]*Error, error) {
 	c := &commander{builder: builder{file: file, stack: []*Node{t.Root}}, tree: t, enforce: enforce}
 	c.guarded = enforce && holdsProtected(t.Root)
+	c.settler.whole = !enforce
 	lex := lexer{src: src, line: 1, newlines: true}
 	for len(c.errs) < maxErrors {
 		ws, more := c.line(&lex)
@@ -91,6 +92,9 @@ func (t *Tree) loadSet(file, src string, enforce bool) ([]*Error, error) {
 		}
 	}
 	c.settle()
+	if !enforce {
+		dropWritten(t.Root)
+	}
 	t.settleTop(nil)
 	if len(c.errs) > 0 {
 		return c.warns, c.errs

@@ -1,6 +1,9 @@
 package junos
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // settler keeps a tree canonical while set lines change it. A line adds behind what is there and marks the statements on
 // its way as touched; before anything is looked up, those are put in order, and no others: a large configuration is
@@ -8,6 +11,9 @@ import "slices"
 type settler struct {
 	// ordered says how far the children of a statement are known to be in order. Few are quickly looked at.
 	ordered map[*Node]prefix
+	// whole says that the lines describe a configuration: statements that exclude each other are left until all lines
+	// are read, since a later line may deactivate one of them.
+	whole bool
 }
 
 // prefix is the children of a statement up to one of them. It holds as long as that one is at its place.
@@ -25,7 +31,9 @@ func (s *settler) settle(n *Node) {
 	if n.Kind == Leaf || n.Kind == LeafList {
 		return
 	}
-	dropChoices(n)
+	if !s.whole {
+		dropChoices(n)
+	}
 	if !s.tailInOrder(n) {
 		slices.SortStableFunc(n.Children, compareNodes)
 		n.Children = joinTwins(n.Children)
@@ -35,6 +43,23 @@ func (s *settler) settle(n *Node) {
 	}
 	n.tidy()
 	s.know(n)
+}
+
+// dropWritten keeps, in n and what it holds, the last written of children that exclude each other. All were read from one
+// text.
+func dropWritten(n *Node) {
+	if len(n.Children) > 1 && slices.ContainsFunc(n.Children, func(c *Node) bool { return c.Schema != nil && c.Schema.choice != 0 }) {
+		written := &Node{Schema: n.Schema, Children: slices.Clone(n.Children)}
+		slices.SortStableFunc(written.Children, func(a, b *Node) int {
+			return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+		})
+		if dropChoices(written); len(written.Children) < len(n.Children) {
+			n.Children = slices.DeleteFunc(n.Children, func(c *Node) bool { return !slices.Contains(written.Children, c) })
+		}
+	}
+	for _, c := range n.Children {
+		dropWritten(c)
+	}
 }
 
 // tailInOrder reports whether the children of n are strictly ordered, as inOrder does, but looks only at those behind
