@@ -20,8 +20,10 @@ type AuditEntry struct {
 	Result  Result    `json:"result"`
 	Before  string    `json:"before,omitempty"` // fingerprints
 	After   string    `json:"after,omitempty"`
-	Error   string    `json:"error,omitempty"`
-	Hint    string    `json:"hint,omitempty"`
+	// SkippedCheck is why the run passed over errors of `rhapsode check`.
+	SkippedCheck string `json:"skipped_check,omitempty"`
+	Error        string `json:"error,omitempty"`
+	Hint         string `json:"hint,omitempty"`
 }
 
 // appendAudit adds a line to audit.jsonl below the state directory. The file is only ever appended to, with one write a

@@ -31,6 +31,8 @@ type record struct {
 	Message string `json:"message,omitempty"`
 	Tool    string `json:"tool,omitempty"`
 
+	SkippedCheck string `json:"skipped_check,omitempty"`
+
 	Device      string        `json:"device,omitempty"`
 	Step        Step          `json:"step,omitempty"`
 	Fingerprint string        `json:"fingerprint,omitempty"` // intent: of the reviewed running configuration

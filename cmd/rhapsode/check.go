@@ -1,90 +1,106 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"rhapsode/cmd/internal/cli"
-	"rhapsode/inventory"
-	"rhapsode/policies"
 )
 
 // newCheck is `rhapsode check QUERY`.
 func newCheck(a *app) *cobra.Command {
+	var format string
 	var jsonOut bool
 	cmd := &cobra.Command{
 		Use:   "check QUERY",
 		Short: "check what would be rendered, without a router",
-		Long: `Render every selected device and look for what a router would refuse or what nobody meant: references to
-policies, prefix-lists, communities and filters that are not defined, objects that nothing uses, overrides that have expired.`,
+		Long: `Render every selected device and look for what a router would refuse or what nobody meant:
+  inventory  what is doubtful in the inventory
+  overrides  overrides that have expired: they stay in force, and nobody has decided on them
+  policies   references to policies, prefix-lists, communities and filters that are not defined, objects that nothing
+             uses, terms that no packet reaches, offloads that would loop, external groups that take or give everything
+  schema     rendered statements that no schema knows
+Errors end the command with 1; warnings do not. What several devices have is shown once. The same checks stand before
+every commit. --format junit is for the test report of a CI: a suite for each device.`,
 		Example: `  rhapsode check '*'
-  rhapsode check site:ams --json`,
+  rhapsode check site:ams --format json
+  rhapsode check '*' --format junit > check.xml`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeQuery,
-		RunE:              func(_ *cobra.Command, args []string) error { return a.check(args[0], jsonOut) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			if jsonOut {
+				format = "json"
+			}
+			return a.check(args[0], format)
+		},
 	}
-	cmd.Flags().BoolVar(&jsonOut, "json", false, "print JSON, one object a finding")
+	cmd.Flags().StringVar(&format, "format", "text", "text, json (one object a finding and device) or junit")
+	cmd.Flags().BoolVar(&jsonOut, "json", false, "the same as --format json")
+	cmd.MarkFlagsMutuallyExclusive("format", "json")
+	completeValues(cmd, "format", "text", "json", "junit")
 	return cmd
 }
 
-func (a *app) check(query string, jsonOut bool) error {
-	net, devices, err := a.selectDevices(query)
+func (a *app) check(query, format string) error {
+	write, ok := checkWriters[format]
+	if !ok {
+		return cli.Usagef("--format %q: expected text, json or junit", format)
+	}
+	net, err := a.loadNetwork() // its warnings are findings here
 	if err != nil {
 		return err
 	}
-	rendered, err := renderAll(net, devices)
+	devices, err := net.Select(query)
+	if err != nil {
+		return cli.WithCode(cli.Usage, err)
+	}
+	w, err := want(net, devices, time.Now())
 	if err != nil {
 		return err
 	}
-	failures := 0
-	for i, r := range rendered {
-		for _, f := range append(expired(net, devices[i], time.Now()), policies.Check(r.Tree)...) {
-			if f.Severity == policies.SeverityError {
-				failures++
-			}
-			if err := a.printFinding(devices[i], f, jsonOut); err != nil {
-				return err
-			}
-		}
+	if err := write(a, w); err != nil {
+		return err
 	}
-	if failures > 0 {
-		return cli.WithCode(cli.Failed, fmt.Errorf("check found %s", plural(failures, "error")))
+	a.streams.Notef("checked %s%s", plural(len(devices), "device"), prefixed(": ", countFindings(w.findings)))
+	if n := len(w.errors()); n > 0 {
+		return cli.WithCode(cli.Failed, fmt.Errorf("check found %s", plural(n, "error")))
 	}
-	a.streams.Notef("checked %s", plural(len(devices), "device"))
 	return nil
 }
 
-// expired gives the overrides of a device that have outlived their date, as findings. They stay in force: that nobody
-// has decided on them is the error (SAFETY 10).
-func expired(net *inventory.Network, d *inventory.Device, now time.Time) []policies.Finding {
-	var out []policies.Finding
-	for _, o := range net.Overrides {
-		if !o.Expired(now) || !slices.Contains(o.Devices, d) {
-			continue
-		}
-		out = append(out, policies.Finding{
-			Severity: policies.SeverityError, Path: o.Path,
-			Message: fmt.Sprintf("the override %s (%s) has expired on %s and stays in force: %s", o.File, o.Task, o.Expires.Format(time.DateOnly), o.Reason),
-			Hint:    "activate what it holds and remove the file, or give it a new date",
-		})
+// prefixed is a text with something before it, or nothing.
+func prefixed(prefix, text string) string {
+	if text == "" {
+		return ""
 	}
-	return out
+	return prefix + text
 }
 
-func (a *app) printFinding(d *inventory.Device, f policies.Finding, jsonOut bool) error {
-	if jsonOut {
-		return json.NewEncoder(a.streams.Out).Encode(map[string]any{
-			"device": d.FQDN, "severity": f.Severity.String(), "path": f.Path, "message": f.Message, "hint": f.Hint,
-		})
+// skipFlag adds --skip-check, the way past the gate.
+func skipFlag(cmd *cobra.Command, reason *string) {
+	cmd.Flags().StringVar(reason, "skip-check", "", "commit in spite of errors that check finds; the `REASON` is kept in the journal and the audit log")
+}
+
+// gate refuses a commit of what check finds errors in, before any router is touched. A reason lets it through, and is
+// returned for the journal if there was something to let through.
+func (a *app) gate(w *wanted, reason string) (skipped string, err error) {
+	found := w.errors()
+	if len(found) == 0 {
+		return "", nil
 	}
-	a.streams.Printf("%s: %s: [edit %s] %s\n", d.FQDN, f.Severity, strings.Join(f.Path, " "), f.Message)
-	if f.Hint != "" {
-		a.streams.Printf("    %s\n", f.Hint)
+	reason = strings.TrimSpace(reason)
+	for _, g := range groupFindings(found) {
+		a.streams.Notef("check: %s", g)
+		if g.Hint != "" && reason == "" {
+			a.streams.Notef("    %s", g.Hint)
+		}
 	}
-	return nil
+	if reason != "" {
+		return reason, nil
+	}
+	return "", cli.Hint(cli.WithCode(cli.Failed, fmt.Errorf("nothing was changed: check found %s", plural(len(found), "error"))),
+		`correct them (see "rhapsode check"), or commit in spite of them with --skip-check "REASON"`)
 }

@@ -22,6 +22,7 @@ type changeOptions struct {
 	json    bool
 	omit    bool
 	confirm time.Duration
+	skipped string // why errors of check were passed over; "": there was none
 }
 
 func changeFlags(a *app, cmd *cobra.Command, o *changeOptions) {
@@ -39,13 +40,15 @@ func changeFlags(a *app, cmd *cobra.Command, o *changeOptions) {
 func newCommit(a *app) *cobra.Command {
 	var o changeOptions
 	var activate []string
+	var skip string
 	cmd := &cobra.Command{
 		Use:   "commit QUERY -m \"TASK why\"",
 		Short: "render, review and commit",
 		Long: `Render every selected device, show what each router says would change, ask, and commit. Each commit is a
 transaction: the router's running configuration and its own compare must still be what was reviewed, the commit is
 confirmed only after a second session has read it back, and a router that cannot be confirmed rolls back by itself.
-Routers of one site and role are committed one after the other; the first failure ends the run.
+Routers of one site and role are committed one after the other; the first failure ends the run. What "rhapsode check"
+finds errors in is not committed, and no router is asked.
 
 What is inactive on a router stays inactive (shown as "held"); --activate 'STATEMENT' or "rhapsode activate" changes it.`,
 		Example: `  rhapsode commit site:ams -m "T123456 add maps VIP"
@@ -69,17 +72,23 @@ What is inactive on a router stays inactive (shown as "held"); --activate 'STATE
 				}
 				paths = append(paths, words)
 			}
-			targets, err := renderTargets(net, list, paths)
+			w, err := want(net, list, time.Now())
 			if err != nil {
 				return err
 			}
-			if o.print {
-				return a.printRender(net, list, o)
+			o.skipped, err = a.gate(w, skip)
+			if o.print { // no router is touched, and the person has been told
+				a.printRender(w, o)
+				return nil
 			}
-			return a.change(cmd.Context(), targets, o, devices.Serial)
+			if err != nil {
+				return err
+			}
+			return a.change(cmd.Context(), w.targets(paths), o, devices.Serial)
 		},
 	}
 	changeFlags(a, cmd, &o)
+	skipFlag(cmd, &skip)
 	cmd.Flags().StringArrayVar(&activate, "activate", nil, "also activate this held `STATEMENT` (may be repeated)")
 	return cmd
 }
@@ -135,7 +144,7 @@ func (a *app) applyAll(ctx context.Context, todo []reviewed, o changeOptions, pa
 	if err != nil {
 		return err
 	}
-	run, err := devices.NewRun(state, devices.RunInfo{User: a.user(), Message: o.message, Tool: version})
+	run, err := devices.NewRun(state, devices.RunInfo{User: a.user(), Message: o.message, Tool: version, SkippedCheck: o.skipped})
 	if err != nil {
 		return err
 	}

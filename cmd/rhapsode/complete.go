@@ -39,3 +39,9 @@ func siteNames(net *inventory.Network, prefix string) []cobra.Completion {
 	}
 	return out
 }
+
+// completeValues completes a flag with its values.
+func completeValues(cmd *cobra.Command, flag string, values ...cobra.Completion) {
+	// The only error is that the flag does not exist, which every run of the command would show.
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)))
+}

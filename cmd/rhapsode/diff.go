@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,8 @@ candidate is locked, loaded, compared, checked and discarded; nothing is committ
 With --read-only the running configuration is fetched and compared here, without a lock; with --offline DIR no network
 is used at all. Equal diffs are shown once, with the devices they apply to.
 
-A statement that is inactive on a device and active in the render is held: a commit leaves it inactive.`,
+A statement that is inactive on a device and active in the render is held: a commit leaves it inactive. Errors that
+"rhapsode check" finds are shown with the difference; a commit is refused for them.`,
 		Example: `  rhapsode diff '*'
   rhapsode diff site:ams --read-only
   rhapsode diff '*' --format html > review.html
@@ -55,10 +57,11 @@ func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 	if err != nil {
 		return err
 	}
-	targets, err := renderTargets(net, list, nil)
+	w, err := want(net, list, time.Now())
 	if err != nil {
 		return err
 	}
+	targets := w.targets(nil)
 	var results []reviewed
 	switch {
 	case o.offline != "":

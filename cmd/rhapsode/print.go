@@ -92,15 +92,10 @@ func (a *app) printConsole(d *inventory.Device, lines string, o changeOptions) {
 }
 
 // printRender prints the console lines that load whole rendered configurations.
-func (a *app) printRender(net *inventory.Network, list []*inventory.Device, o changeOptions) error {
-	rendered, err := renderAll(net, list)
-	if err != nil {
-		return err
+func (a *app) printRender(w *wanted, o changeOptions) {
+	for i, d := range w.devices {
+		a.streams.Printf("# %s\nconfigure exclusive\nload replace terminal\n%s\x04\n%s", d.FQDN, w.rendered[i].Text, consoleCommit(o))
 	}
-	for i, d := range list {
-		a.streams.Printf("# %s\nconfigure exclusive\nload replace terminal\n%s\x04\n%s", d.FQDN, rendered[i].Text, consoleCommit(o))
-	}
-	return nil
 }
 
 // consoleCommit is how a change is looked at, committed and confirmed by hand.

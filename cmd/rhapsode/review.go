@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"rhapsode/devices"
 	"rhapsode/diffs"
@@ -35,20 +34,19 @@ type reviewed struct {
 	err      error
 }
 
-// renderTargets makes targets that load the rendered configuration; activate names held statements to activate anyway.
-func renderTargets(net *inventory.Network, list []*inventory.Device, activate [][]string) ([]target, error) {
-	rendered, err := renderAll(net, list)
-	if err != nil {
-		return nil, err
+// targets makes targets that load the rendered configuration; activate names held statements to activate anyway.
+func (w *wanted) targets(activate [][]string) []target {
+	out := make([]target, len(w.devices))
+	for i, d := range w.devices {
+		out[i] = target{device: d, want: renderIntent(w.rendered[i], activate), warnings: slices.Clone(w.expired[d.Site])}
 	}
-	out := make([]target, len(list))
-	for i, d := range list {
-		out[i] = target{device: d, want: renderIntent(rendered[i], activate)}
-		for _, f := range expired(net, d, time.Now()) {
-			out[i].warnings = append(out[i].warnings, f.Message)
+	for _, f := range w.errors() {
+		// What has expired is said for the whole site.
+		if i := slices.Index(w.devices, f.device); i >= 0 && f.check != checkOverrides {
+			out[i].warnings = append(out[i].warnings, fmt.Sprintf("check: %s %s", f.where(), f.Message))
 		}
 	}
-	return out, nil
+	return out
 }
 
 // renderIntent loads a render by replace. What is inactive on the device stays inactive (SAFETY 10).

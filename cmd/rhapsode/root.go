@@ -71,6 +71,12 @@ func finish(c *cobra.Command) {
 		c.Args = cobra.NoArgs
 		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
+	c.PreRunE = func(cmd *cobra.Command, _ []string) error { // cobra asks too, later, and its answer has no exit code
+		if err := cmd.ValidateFlagGroups(); err != nil {
+			return cli.Hint(cli.WithCode(cli.Usage, err), fmt.Sprintf("see `%s --help`", cmd.CommandPath()))
+		}
+		return nil
+	}
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {

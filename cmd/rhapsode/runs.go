@@ -71,6 +71,9 @@ func (a *app) runs(run string, jsonOut bool) error {
 			continue
 		}
 		a.streams.Printf("%s  %s  %s  %-13s %s  %q\n", e.Time.UTC().Format(time.DateTime+" MST"), e.Run, e.Device, e.Result, e.User, e.Message)
+		if e.SkippedCheck != "" {
+			a.streams.Printf("    in spite of errors that check found: %s\n", e.SkippedCheck)
+		}
 		if e.Error != "" {
 			a.streams.Printf("    %s\n", e.Error)
 		}
