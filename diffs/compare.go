@@ -213,7 +213,7 @@ func (c *comparer) container(l level, parent owner, b, a *junos.Node) {
 	}
 }
 
-// flags shows that a container or entry of both sides was deactivated, protected or annotated.
+// flags shows that a statement of both sides was deactivated, protected or annotated.
 func (c *comparer) flags(l level, of owner, indent int, b, a *junos.Node) {
 	bang := func(word string) {
 		c.open(of, flagHunk, l.path, indent+bangIndent)
@@ -252,7 +252,8 @@ func (c *comparer) annotation(b, a *junos.Node) {
 // annotation gives the lines of a comment that stands before a statement.
 func annotation(s string) []string { return strings.Split("/* "+s+" */", "\n") }
 
-// leaf compares a leaf or leaf-list: a change is the old statement, then the new one, each whole.
+// leaf compares a leaf or leaf-list: a change is the old statement, then the new one, each whole. A leaf without a value
+// has nothing to change but its marks: they are shown as those of a container are.
 func (c *comparer) leaf(l level, parent owner, b, a *junos.Node) {
 	if l.leads(cmp.Or(a, b)) {
 		l = level{path: l.outer, depth: l.depth, prefix: l.lead}
@@ -266,6 +267,8 @@ func (c *comparer) leaf(l level, parent owner, b, a *junos.Node) {
 	case a == nil:
 		open()
 		c.emit('-', l.full(b)...)
+	case a.Kind == junos.Leaf && len(a.Values) == 0 && len(b.Values) == 0:
+		c.flags(l, parent, l.depth+leafIndent, b, a)
 	case !slices.Equal(a.Values, b.Values) || a.Inactive != b.Inactive || a.Protected != b.Protected:
 		open()
 		b, a := *b, *a

@@ -228,7 +228,7 @@ func TestErrors(t *testing.T) {
 func TestQuote(t *testing.T) {
 	for in, want := range map[string]string{
 		"a": "a", "": `""`, "a b": `"a b"`, `a"b`: `"a\"b"`, "<*>": "<*>", "$9$x": `"$9$x"`, "inactive:": `"inactive:"`,
-		"/*": `"/*"`, "/24": "/24", "( A && B )": "( A && B )", "( A )": `"( A )"`, "(a|b)": `"(a|b)"`, `a\.b`: `"a\.b"`, `a\`: `"a\\"`,
+		"/*": `"/*"`, "/24": "/24", "( A && B )": "( A && B )", "( A )": "( A )", "( A B )": `"( A B )"`, "(A)": `"(A)"`, "( )": `"( )"`, "(  )": `"(  )"`, "(a|b)": `"(a|b)"`, `a\.b`: `"a\.b"`, `a\`: `"a\\"`,
 		"a\nb": `"a\nb"`, "[a]": `"[a]"`, "target:1:1": "target:1:1", "ge-0/0/0.0": "ge-0/0/0.0", "*": "*",
 	} {
 		if got := Quote(in); got != want {

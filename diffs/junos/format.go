@@ -17,7 +17,7 @@ type Style struct {
 	Prefix string
 	// NoKeyword leaves out the name of a list: an entry of a homogeneous list in its block (`192.0.2.1;`).
 	NoKeyword bool
-	// Short writes the contents as { ... }, also where there are none.
+	// Short writes the contents as { ... }, also where there are none. Leaves are written as they are.
 	Short bool
 }
 
@@ -35,7 +35,7 @@ func (t *Tree) Text() string {
 // each of its children, with the container's name in front.
 func Lines(n *Node, st Style) []Line {
 	w := writer{asLines: true}
-	if st.Short {
+	if st.Short && n.Kind != Leaf && n.Kind != LeafList {
 		w.marks(n, 0)
 		w.line(0, w.head(n, st.Prefix, st.NoKeyword)+" { ... }")
 	} else {

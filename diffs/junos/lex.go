@@ -291,7 +291,7 @@ func needsQuotes(w string) bool {
 }
 
 // isExpression reports whether w is a policy expression such as `( A && ! B )`: parentheses around words and
-// operators. A regular expression in parentheses is not; it is quoted.
+// operators, or around one word as `( A )`. A regular expression in parentheses is not; it is quoted.
 func isExpression(w string) bool {
 	if w[0] != '(' || w[len(w)-1] != ')' || !utf8.ValidString(w) {
 		return false
@@ -318,7 +318,8 @@ func isExpression(w string) bool {
 			return false
 		}
 	}
-	return depth == 0 && operator
+	single := strings.HasPrefix(w, "( ") && strings.HasSuffix(w, " )") && strings.Count(w, " ") == 2
+	return depth == 0 && (operator || single)
 }
 
 func joinWords(words []string) string {
