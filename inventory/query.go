@@ -21,28 +21,80 @@ const maxQueryDepth = 100
 //	ONE   = "not" ONE | "(" QUERY ")" | GLOB | KEY ":" GLOB
 //
 // A GLOB (* ? [a-z]) alone is matched against the FQDN and the short name. Keys are kind, role, site, status and type.
-// Letter case does not matter. What matches nothing is an error, and so is a name or a value without wildcards that is
+// Letter case does not matter. What matches no device is an error, and so is a name or a value without wildcards that is
 // not known at all, wherever it stands: a mistyped name must not quietly select fewer devices, or under `not` more.
 func (n *Network) Select(query string) ([]*Device, error) {
+	devices, hosts, err := n.SelectAll(query)
+	if err == nil && len(devices) == 0 {
+		names := make([]string, len(hosts))
+		for i, h := range hosts {
+			names[i] = h.Name
+		}
+		return nil, fmt.Errorf("query %q: only hosts match (%s), expected a device", query, some(names))
+	}
+	return devices, err
+}
+
+// SelectAll is Select for hosts as well, each list sorted by name; one of them may be empty. A host has a name, a kind
+// (director, ping) and a site; role, status and type are for devices.
+func (n *Network) SelectAll(query string) ([]*Device, []*Host, error) {
 	p := &queryParser{net: n, words: queryWords(query)}
 	match, err := p.either(0)
 	if err == nil && p.next < len(p.words) {
 		err = p.unexpected("`and`, `,` or the end")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("query %q: %w", query, err)
+		return nil, nil, fmt.Errorf("query %q: %w", query, err)
 	}
-	var out []*Device
+	var devices []*Device
 	for _, d := range n.Devices {
-		if match(d) {
-			out = append(out, d)
+		if match(d.subject()) {
+			devices = append(devices, d)
 		}
 	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("query %q: no device matches (of %d: %s)", query, len(n.Devices), some(n.deviceNames()))
+	var hosts []*Host
+	for _, h := range n.Hosts {
+		if match(h.subject()) {
+			hosts = append(hosts, h)
+		}
 	}
-	slices.SortFunc(out, func(a, b *Device) int { return strings.Compare(a.Name, b.Name) })
-	return out, nil
+	if len(devices)+len(hosts) == 0 {
+		return nil, nil, fmt.Errorf("query %q: no device matches (of %d: %s)", query, len(n.Devices), some(n.deviceNames()))
+	}
+	slices.SortFunc(devices, func(a, b *Device) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(hosts, func(a, b *Host) int { return strings.Compare(a.Name, b.Name) })
+	return devices, hosts, nil
+}
+
+// subject is what a query can ask about.
+type subject struct{ name, fqdn, kind, site, role, hardware, status string }
+
+func (d *Device) subject() subject {
+	s := subject{name: d.Name, fqdn: d.FQDN, kind: d.Kind(), role: d.Role, hardware: d.Type, status: d.Status}
+	if d.Site != nil {
+		s.site = d.Site.Name
+	}
+	return s
+}
+
+func (h *Host) subject() subject {
+	s := subject{name: h.Name, fqdn: h.FQDN, kind: string(h.Kind)}
+	if h.Site != nil {
+		s.site = h.Site.Name
+	}
+	return s
+}
+
+// subjects are all devices and hosts.
+func (n *Network) subjects() []subject {
+	out := make([]subject, 0, len(n.Devices)+len(n.Hosts))
+	for _, d := range n.Devices {
+		out = append(out, d.subject())
+	}
+	for _, h := range n.Hosts {
+		out = append(out, h.subject())
+	}
+	return out
 }
 
 // queryWords splits at blanks; parentheses and commas are words of their own.
@@ -50,8 +102,8 @@ func queryWords(query string) []string {
 	return strings.Fields(strings.NewReplacer("(", " ( ", ")", " ) ", ",", " , ").Replace(query))
 }
 
-// matcher says whether a device is selected.
-type matcher func(*Device) bool
+// matcher says whether a device or host is selected.
+type matcher func(subject) bool
 
 type queryParser struct {
 	net   *Network
@@ -85,7 +137,7 @@ func (p *queryParser) either(depth int) (matcher, error) {
 		var right matcher
 		first := left
 		right, err = p.all(depth)
-		left = func(d *Device) bool { return first(d) || right(d) }
+		left = func(s subject) bool { return first(s) || right(s) }
 	}
 	return left, err
 }
@@ -97,7 +149,7 @@ func (p *queryParser) all(depth int) (matcher, error) {
 		var right matcher
 		first := left
 		right, err = p.one(depth)
-		left = func(d *Device) bool { return first(d) && right(d) }
+		left = func(s subject) bool { return first(s) && right(s) }
 	}
 	return left, err
 }
@@ -116,7 +168,7 @@ func (p *queryParser) one(depth int) (matcher, error) {
 		if err != nil {
 			return nil, err
 		}
-		return func(d *Device) bool { return !m(d) }, nil
+		return func(s subject) bool { return !m(s) }, nil
 	case "(":
 		p.next++
 		m, err := p.either(depth + 1)
@@ -141,9 +193,12 @@ func (p *queryParser) one(depth int) (matcher, error) {
 
 // matchName matches a glob against short names and FQDNs.
 func (n *Network) matchName(glob string) (matcher, error) {
-	m := func(d *Device) bool { return matchGlob(glob, d.Name) || matchGlob(glob, d.FQDN) }
-	if !isGlob(glob) && !slices.ContainsFunc(n.Devices, m) {
-		names := n.deviceNames()
+	m := func(s subject) bool { return matchGlob(glob, s.name) || matchGlob(glob, s.fqdn) }
+	if all := n.subjects(); !isGlob(glob) && !slices.ContainsFunc(all, m) {
+		var names []string
+		for _, s := range all {
+			names = append(names, s.name)
+		}
 		if near := nearest(strings.TrimSuffix(glob, "."+n.Domain), names); near != "" {
 			return nil, fmt.Errorf("no device %s (did you mean %s?)", glob, near)
 		}
@@ -152,36 +207,31 @@ func (n *Network) matchName(glob string) (matcher, error) {
 				return nil, fmt.Errorf("no device %s (did you mean site:%s?)", glob, glob)
 			}
 		}
-		return nil, fmt.Errorf("no device %s (devices: %s)", glob, some(names))
+		return nil, fmt.Errorf("no device %s (devices: %s)", glob, some(n.deviceNames()))
 	}
 	return m, nil
 }
 
 // matchKey matches KEY:GLOB.
 func (n *Network) matchKey(key, glob string) (matcher, error) {
-	var of func(*Device) string
+	var of func(subject) string
 	known := []string{}
 	switch key {
 	case "site":
-		of = func(d *Device) string {
-			if d.Site == nil {
-				return ""
-			}
-			return d.Site.Name
-		}
+		of = func(s subject) string { return s.site }
 		for _, s := range n.Sites {
 			known = append(known, s.Name)
 		}
 	case "role":
-		of = func(d *Device) string { return d.Role }
+		of = func(s subject) string { return s.role }
 	case "type":
-		of = func(d *Device) string { return d.Type }
+		of = func(s subject) string { return s.hardware }
 	case "status":
-		of = func(d *Device) string { return d.Status }
+		of = func(s subject) string { return s.status }
 		known = append(known, "active", "planned", "staged")
 	case "kind":
-		of = (*Device).Kind
-		known = append(known, "router")
+		of = func(s subject) string { return s.kind }
+		known = append(known, "router", string(Director), string(PingHost))
 	default:
 		hint := "keys: " + strings.Join(queryKeys, ", ")
 		if near := nearest(key, queryKeys); near != "" {
@@ -192,8 +242,8 @@ func (n *Network) matchKey(key, glob string) (matcher, error) {
 	if glob == "" {
 		return nil, errors.New(key + ": has no value")
 	}
-	for _, d := range n.Devices {
-		if v := of(d); v != "" && !slices.Contains(known, v) {
+	for _, s := range n.subjects() {
+		if v := of(s); v != "" && !slices.Contains(known, v) {
 			known = append(known, v)
 		}
 	}
@@ -205,7 +255,7 @@ func (n *Network) matchKey(key, glob string) (matcher, error) {
 		}
 		return nil, fmt.Errorf("no %s %s (%s)", key, glob, hint)
 	}
-	return func(d *Device) bool { return matchGlob(glob, of(d)) }, nil
+	return func(s subject) bool { return matchGlob(glob, of(s)) }, nil
 }
 
 func isGlob(s string) bool { return strings.ContainsAny(s, `*?[\`) }

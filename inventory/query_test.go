@@ -45,6 +45,32 @@ func TestSelect(t *testing.T) {
 	}
 }
 
+// TestSelectAll selects hosts as well; what only devices have does not match them.
+func TestSelectAll(t *testing.T) {
+	net := loadTree(t, exampleTree(t))
+	for query, want := range map[string]string{
+		"*":                          "cr1.ams cr1.fra cr2.ams cr2.fra lb1.ams lb1.fra lb2.ams lb2.fra ping1.ams ping1.fra ping2.ams ping2.fra",
+		"kind:director":              "lb1.ams lb1.fra lb2.ams lb2.fra",
+		"KIND:Ping and site:fra":     "ping1.fra ping2.fra",
+		"lb1.ams.example.net,cr1.*":  "cr1.ams cr1.fra lb1.ams",
+		"site:ams and not kind:ping": "cr1.ams cr2.ams lb1.ams lb2.ams",
+		"role:*  and site:ams":       "cr1.ams cr2.ams lb1.ams lb2.ams ping1.ams ping2.ams",
+		"status:active":              "cr1.ams cr1.fra cr2.ams cr2.fra",
+	} {
+		devices, hosts, err := net.SelectAll(query)
+		var got []string
+		for _, d := range devices {
+			got = append(got, d.Name)
+		}
+		for _, h := range hosts {
+			got = append(got, h.Name)
+		}
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%q selects %v, %v, want %s", query, got, err, want)
+		}
+	}
+}
+
 func TestSelectErrors(t *testing.T) {
 	net := loadTree(t, exampleTree(t))
 	for query, want := range map[string]string{
@@ -55,14 +81,16 @@ func TestSelectErrors(t *testing.T) {
 		"cr1.ams,border7":                 "no device border7 (devices: cr1.ams, cr1.fra, cr2.ams, cr2.fra)",
 		"not cr1.asm":                     "no device cr1.asm (did you mean cr1.ams?)", // a typo must not select more
 		"ams":                             "no device ams (did you mean site:ams?)",
-		"lb*":                             "no device matches (of 4: cr1.ams, cr1.fra, cr2.ams, cr2.fra)",
+		"lb*":                             "only hosts match (lb1.ams, lb1.fra, lb2.ams, lb2.fra), expected a device",
+		"lb1.asm":                         "no device lb1.asm (did you mean lb1.ams?)",
 		"site:ams and cr?.fra":            "no device matches (of 4: cr1.ams, cr1.fra, cr2.ams, cr2.fra)",
 		"status:planned":                  "no device matches (of 4: cr1.ams, cr1.fra, cr2.ams, cr2.fra)",
 		"site:asm":                        "no site asm (did you mean ams? site: ams, fra)",
 		"role:edge":                       "no role edge (role: core)",
 		"type:mx240":                      "no type mx240 (did you mean mx204? type: mx204)",
 		"status:up":                       "no status up (status: active, planned, staged)",
-		"kind:director":                   "no kind director (kind: router)",
+		"kind:director":                   "only hosts match (lb1.ams, lb1.fra, lb2.ams, lb2.fra), expected a device",
+		"kind:switch":                     "no kind switch (kind: director, ping, router)",
 		"stie:ams":                        "unknown key \"stie\" (did you mean site? keys: kind, role, site, status, type)",
 		"vendor:x":                        "unknown key \"vendor\" (keys: kind, role, site, status, type)",
 		"site:":                           "site: has no value",

@@ -23,6 +23,19 @@ func (a *app) completeQuery(_ *cobra.Command, args []string, _ string) ([]cobra.
 	return append(out, siteNames(net, "site:")...), cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeAll is completeQuery with the names of hosts.
+func (a *app) completeAll(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	out, directive := a.completeQuery(cmd, args, word)
+	net, err := a.loadNetwork()
+	if err != nil || len(args) > 0 {
+		return out, directive
+	}
+	for _, h := range net.Hosts {
+		out = append(out, cobra.CompletionWithDesc(h.Name, string(h.Kind)+" at "+h.Site.Name))
+	}
+	return out, directive
+}
+
 // completeSite completes the name of a site.
 func (a *app) completeSite(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	net, err := a.loadNetwork()

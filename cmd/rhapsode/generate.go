@@ -1,11 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"rhapsode/cmd/internal/cli"
+	"rhapsode/inventory"
+	"rhapsode/templates"
 )
 
 // newGenerate is `rhapsode generate QUERY`.
@@ -14,14 +19,17 @@ func newGenerate(a *app) *cobra.Command {
 	var stdout bool
 	cmd := &cobra.Command{
 		Use:   "generate QUERY",
-		Short: "render the configuration of devices into files",
-		Long: `Render the configuration of every selected device into output/FQDN.conf. Nothing is sent anywhere.
-The text carries load-time tags ("replace:"): it is what a commit loads, by "load replace".`,
+		Short: "render the configuration of devices and hosts into files",
+		Long: `Render the configuration of every selected device into output/FQDN.conf, and that of every selected host into
+output/hosts/FQDN: director.yaml for a director, ping-offload.yaml for a ping host. Nothing is sent anywhere: bringing
+the files to the hosts is for the configuration management of the site.
+The text for a device carries load-time tags ("replace:"): it is what a commit loads, by "load replace".`,
 		Example: `  rhapsode generate '*'
+  rhapsode generate 'kind:director and site:ams'
   rhapsode generate site:ams --output /tmp/review
   rhapsode generate cr1.ams --stdout`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeQuery,
+		ValidArgsFunction: a.completeAll,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.generate(args[0], output, stdout) },
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "output", "write into `DIR`")
@@ -30,30 +38,64 @@ The text carries load-time tags ("replace:"): it is what a commit loads, by "loa
 	return cmd
 }
 
+// generated is a rendered file, its name below the output directory.
+type generated struct {
+	name string
+	text []byte
+}
+
 func (a *app) generate(query, output string, stdout bool) error {
-	net, devices, err := a.selectDevices(query)
+	files, err := a.generated(query)
 	if err != nil {
-		return err
-	}
-	rendered, err := renderAll(net, devices)
-	if err != nil {
-		return err // nothing is written when any device fails: the directory never holds half a render
+		return err // nothing is written when any of it fails: the directory never holds half a render
 	}
 	if stdout {
-		for _, r := range rendered {
-			a.streams.Printf("%s", r.Text)
+		for _, f := range files {
+			a.streams.Printf("%s", f.text)
 		}
 		return nil
 	}
-	if err := os.MkdirAll(output, 0o700); err != nil {
-		return fmt.Errorf("create output directory: %w", err)
-	}
-	for i, r := range rendered {
-		name := filepath.Join(output, devices[i].FQDN+".conf")
-		if err := writeFile(name, []byte(r.Text)); err != nil {
+	for _, f := range files {
+		name := filepath.Join(output, f.name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			return fmt.Errorf("create output directory: %w", err)
+		}
+		if err := writeFile(name, f.text); err != nil {
 			return err
 		}
 		a.streams.Printf("%s\n", name)
 	}
 	return nil
+}
+
+// generated renders the devices and hosts of a query, and reports all that fail.
+func (a *app) generated(query string) ([]generated, error) {
+	net, err := a.network()
+	if err != nil {
+		return nil, err
+	}
+	devices, hosts, err := net.SelectAll(query)
+	if err != nil {
+		return nil, cli.WithCode(cli.Usage, err)
+	}
+	var files []generated
+	rendered, failed := renderAll(net, devices)
+	for i, r := range rendered {
+		if r != nil {
+			files = append(files, generated{devices[i].FQDN + ".conf", []byte(r.Text)})
+		}
+	}
+	errs := []error{failed}
+	for _, h := range hosts {
+		f, err := templates.RenderHost(net, h)
+		errs = append(errs, err)
+		if err == nil {
+			files = append(files, generated{hostFile(h, f), f.Text})
+		}
+	}
+	return files, errors.Join(errs...)
+}
+
+func hostFile(h *inventory.Host, f *templates.HostFile) string {
+	return filepath.Join("hosts", h.FQDN, f.Name)
 }
