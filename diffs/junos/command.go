@@ -70,18 +70,22 @@ type commander struct {
 	removed bool       // something was deleted since the tree was last settled
 	enforce bool       // what is protected is not changed
 	guarded bool       // something is protected
+	screen  bool       // as the lexer's: the session may end
 	at      [][]word   // where edit has gone to: the words of each level
 	before  [][][]word // the levels that exit goes back to
 	slab    []word     // room for the words of lines: one allocation for many lines
 }
 
-// loadSet applies set lines in their order. With an error the tree is of no use. Lines that describe a configuration,
-// rather than change one, may protect a statement before they have said all of it: enforce tells the two apart.
-func (t *Tree) loadSet(file, src string, enforce bool) ([]*Error, error) {
-	c := &commander{builder: builder{file: file, stack: []*Node{t.Root}}, tree: t, enforce: enforce}
-	c.guarded = enforce && holdsProtected(t.Root)
-	c.settler.whole = !enforce
-	lex := lexer{src: src, line: 1, newlines: true}
+// setMode says how set lines are taken. Lines that describe a configuration, rather than change one, may protect a
+// statement before they have said all of it: enforce tells the two apart. screen is that of the lexer.
+type setMode struct{ enforce, screen bool }
+
+// loadSet applies set lines in their order. With an error the tree is of no use.
+func (t *Tree) loadSet(file, src string, m setMode) ([]*Error, error) {
+	c := &commander{builder: builder{file: file, stack: []*Node{t.Root}}, tree: t, enforce: m.enforce, screen: m.screen}
+	c.guarded = m.enforce && holdsProtected(t.Root)
+	c.settler.whole = !m.enforce
+	lex := lexer{src: src, line: 1, newlines: true, screen: m.screen}
 	for len(c.errs) < maxErrors {
 		ws, more := c.line(&lex)
 		if len(ws) > 0 {
@@ -92,7 +96,7 @@ func (t *Tree) loadSet(file, src string, enforce bool) ([]*Error, error) {
 		}
 	}
 	c.settle()
-	if !enforce {
+	if !m.enforce {
 		dropWritten(t.Root)
 	}
 	t.settleTop(nil)
@@ -155,6 +159,11 @@ func (c *commander) command(ws []word) {
 	verb, args := ws[0], ws[1:]
 	cmd := commandFor(verb.text)
 	switch {
+	case c.screen && verb.list && verb.text == "edit": // a banner
+		c.at, c.before = nil, nil
+		if len(args) > 0 {
+			c.edit(verb, args)
+		}
 	case cmd == nil || verb.quoted:
 		c.fail(verb.pos, msgSyntax, commandNames)
 	case len(args) < cmd.least:
@@ -465,7 +474,10 @@ func (c *commander) up(_ word, ws []word) {
 
 // exit goes back to where the last edit came from.
 func (c *commander) exit(verb word, ws []word) {
+	leaves := len(c.before) == 0 || len(ws) == 1 && ws[0].text == "configuration-mode"
 	switch {
+	case leaves && c.screen:
+		c.at, c.before = nil, nil
 	case len(ws) > 0:
 		c.fail(ws[0].pos, msgSyntax, verb.text+" alone")
 	case len(c.before) == 0:

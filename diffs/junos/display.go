@@ -42,13 +42,14 @@ func (f *Format) UnmarshalText(text []byte) error {
 func FormatOf(text []byte) Format { return formatOf(string(text)) }
 
 func formatOf(src string) Format {
-	src = strings.TrimLeft(strings.TrimPrefix(src, "\ufeff"), " \t\r\n")
+	all := src
+	src = strings.TrimLeft(strings.TrimPrefix(src, byteOrderMark), " \t\r\n")
 	switch {
-	case strings.HasPrefix(src, "{"): // no statement begins with a brace
+	case strings.HasPrefix(src, "{") && offScreen(src, false) == 0: // no statement begins with a brace
 		return FormatJSON
 	case isXML(src):
 		return FormatXML
-	case isSet(src):
+	case isSet(all):
 		return FormatSet
 	}
 	return FormatText
@@ -76,15 +77,15 @@ func isXML(src string) bool {
 	return false
 }
 
-// readTree reads a text that is no set lines into the empty tree t.
-func readTree(file, src string, t *Tree) ([]*Error, ErrorList) {
+// readTree reads a text that is no set lines into the empty tree t; screen is that of the lexer.
+func readTree(file, src string, t *Tree, screen bool) ([]*Error, ErrorList) {
 	switch formatOf(src) {
 	case FormatXML:
-		return readXML(file, strings.TrimPrefix(src, "\ufeff"), t)
+		return readXML(file, src, t)
 	case FormatJSON:
-		return readJSON(file, strings.TrimPrefix(src, "\ufeff"), t)
+		return readJSON(file, src, t)
 	default:
-		p := parseCurly(file, src, t)
+		p := parseCurly(file, src, t, screen)
 		return p.warns, p.errs
 	}
 }

@@ -37,11 +37,17 @@ type lexer struct {
 	line      int32
 	lineStart int
 	newlines  bool // report ends of lines
+	screen    bool // pass over what only a screen has: see offScreen
 }
 
 // next returns the next token.
 func (l *lexer) next() token {
 	for l.off < len(l.src) {
+		if l.screen && l.off == l.lineStart {
+			if l.off += offScreen(l.src[l.off:], l.newlines); l.off == len(l.src) {
+				break
+			}
+		}
 		switch c := l.src[l.off]; c {
 		case ' ', '\t', '\r', '\f', '\v':
 			l.off++
@@ -279,7 +285,7 @@ var plainByte = func() (t [256]bool) {
 }()
 
 func needsQuotes(w string) bool {
-	if w == "" || strings.HasPrefix(w, "/*") {
+	if w == "" || strings.HasPrefix(w, "/*") || promptEnd(w) == len(w) {
 		return true
 	}
 	for i := 0; i < len(w); i++ {

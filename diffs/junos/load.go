@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Mode is how Load puts a text onto a configuration.
@@ -62,9 +63,10 @@ func (t *Tree) Load(file string, text []byte, mode Mode) (warnings []*Error, err
 }
 
 func (t *Tree) load(file, src string, mode Mode) (warnings []*Error, err error) {
+	src = strings.TrimPrefix(src, byteOrderMark)
 	if mode == Set {
 		next := t.Clone()
-		warnings, err = next.loadSet(file, src, true)
+		warnings, err = next.loadSet(file, src, setMode{enforce: true})
 		if err == nil {
 			*t = *next
 		}
@@ -80,11 +82,11 @@ func (t *Tree) load(file, src string, mode Mode) (warnings []*Error, err error) 
 	}
 	in := New(t.Schema)
 	if isSet(src) {
-		if warnings, err = in.loadSet(file, src, false); err != nil {
+		if warnings, err = in.loadSet(file, src, setMode{}); err != nil {
 			return warnings, err
 		}
 	} else {
-		warns, errs := readTree(file, src, in)
+		warns, errs := readTree(file, src, in, false)
 		if warnings = warns; len(errs) > 0 {
 			return warnings, errs
 		}

@@ -2,6 +2,9 @@ package junos
 
 import "strings"
 
+// byteOrderMark is what some editors put before a text in UTF-8.
+const byteOrderMark = "\ufeff"
+
 // maxErrors is where a reader gives up: what follows is mostly the consequence of what went before.
 const maxErrors = 50
 
@@ -20,33 +23,22 @@ const (
 //
 // The tree is canonical: statements in display order, repeated blocks merged, of a leaf given twice the last value.
 // Load-time tags of a curly text stay in Node.Op; set lines are applied in their order to an empty configuration.
-// Empty blocks that mean nothing are left out, as a router does. The error is an ErrorList; with one, the tree is nil.
+// Empty blocks that mean nothing are left out, as a router does. What a screen or a collector has around a configuration
+// (prompts, banners such as `[edit]` and `{master:0}`, lines that begin with `!`) is passed over; a load refuses it.
+// The error is an ErrorList; with one, the tree is nil.
 func Parse(file string, text []byte, s *Schema) (*Tree, error) {
 	t := New(s)
-	src := string(text)
+	src := strings.TrimPrefix(string(text), byteOrderMark)
 	if isSet(src) {
-		if _, err := t.loadSet(file, src, false); err != nil {
+		if _, err := t.loadSet(file, src, setMode{screen: true}); err != nil {
 			return nil, err
 		}
 		return t, nil
 	}
-	if _, errs := readTree(file, src, t); len(errs) > 0 {
+	if _, errs := readTree(file, src, t, true); len(errs) > 0 {
 		return nil, errs
 	}
 	return t, nil
-}
-
-// isSet reports whether a text is made of set lines: its first line that is not a comment begins with a command and
-// does not end as a statement does.
-func isSet(src string) bool {
-	for line := range strings.Lines(src) {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		return isCommand(line)
-	}
-	return false
 }
 
 // word is one word of a statement. list: it stood in brackets.
@@ -101,9 +93,9 @@ func (t *tags) set(w string) {
 	}
 }
 
-// parseCurly reads src into the empty tree t.
-func parseCurly(file, src string, t *Tree) *parser {
-	p := &parser{builder: builder{file: file}, lex: lexer{src: src, line: 1}}
+// parseCurly reads src into the empty tree t; screen is that of the lexer.
+func parseCurly(file, src string, t *Tree, screen bool) *parser {
+	p := &parser{builder: builder{file: file}, lex: lexer{src: src, line: 1, screen: screen}}
 	p.stack = append(p.stack, t.Root)
 	p.block(t.Root, nil)
 	t.Header = strings.Join(p.header, "\n")

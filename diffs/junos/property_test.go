@@ -12,6 +12,7 @@ type treeMaker struct {
 	*rand.Rand
 	marks bool // also inactive, protected, annotated statements
 	size  int  // statements left to make
+	words []string
 }
 
 var someWords = []string{
@@ -19,7 +20,13 @@ var someWords = []string{
 	"semi;colon", `quo"te`, `back\\slash`, "x{y}", "#no-comment", "", "^6449[0-9]$", "( A && B )", "<*>", "[x]", "Jürgen",
 }
 
-func (m *treeMaker) word() string { return someWords[m.IntN(len(someWords))] }
+func (m *treeMaker) word() string {
+	words := m.words
+	if words == nil {
+		words = someWords
+	}
+	return words[m.IntN(len(words))]
+}
 
 // key is a word that no statement of the table is called.
 func (m *treeMaker) key() string {

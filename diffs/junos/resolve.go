@@ -116,10 +116,14 @@ func (b *builder) walk(parent *Node, ws []word, m walkMode) (walked, *Error) {
 			s = nil // the table has it as a leaf, the text has a block: believe the text
 		}
 		if s == nil {
-			if leaf {
-				return r, b.complaint(ws[i].pos, msgSyntax, "")
+			if !leaf {
+				return b.unknown(r, ws[i:], m)
 			}
-			return b.unknown(r, ws[i:], m)
+			if used := b.unknownOnLine(&r, parent, ws[i:]); used > 0 {
+				i += used
+				continue
+			}
+			return r, b.complaint(ws[i].pos, msgSyntax, "")
 		}
 		var bad *Error
 		switch i += kw; s.Kind {
@@ -351,6 +355,23 @@ func (b *builder) unknown(r walked, ws []word, m walkMode) (walked, *Error) {
 		r.addLeaf(n)
 	}
 	return r, nil
+}
+
+// unknownOnLine adds what the schema lacks among the statements of a one-line container, `a 1 unknown 2 b 3`: a leaf of
+// the words up to the next statement that it knows. It returns how many words those are, 0 if none can be.
+func (b *builder) unknownOnLine(r *walked, parent *Node, ws []word) int {
+	n := r.last
+	if n == parent || !n.Is(Oneliner) && !n.Is(OnelinerPlus) || ws[0].list {
+		return 0
+	}
+	end := 1
+	for end < len(ws) && !ws[end].list && n.Schema.Child(ws[end].text) == nil {
+		end++
+	}
+	leaf := b.node(Leaf, ws[0].text, nil, ws[0].pos)
+	leaf.Values = b.values(ws[1:end]...)
+	r.addLeaf(leaf)
+	return end
 }
 
 // unknownBelow finds an unknown container or entry of n whose words the given ones begin with. It looks at each child
