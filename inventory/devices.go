@@ -127,6 +127,10 @@ func (l *loader) makeDevice(d *Device, v *node) {
 		d.LVS.HoldTimeSeconds = uint16(one(l, need("lvs.", lvs, "hold_time"), parseHoldTime).Seconds())
 		d.LVS.PrefixLimit = uint32(count(need("lvs.", lvs, "prefix_limit")))
 		d.LVS.TeardownPercent = uint8(count(need("lvs.", lvs, "teardown_percent")))
+		d.LVS.Multipath = lvs.get("multipath").isTrue()
+		d.LVS.GracefulShutdown = lvs.get("gshut").isTrue()
+		d.LVS.BFD = l.bfd(lvs.get("bfd"), "lvs.bfd.", need)
+		d.LVS.Auth = l.auth(d, lvs.get("auth"), "lvs.auth.", need)
 		if d.Site != nil {
 			d.LVS.Neighbors = d.Site.Directors
 		}
@@ -139,7 +143,10 @@ func (l *loader) makeDevice(d *Device, v *node) {
 	}
 	l.makeInterfaces(d, v.get("interfaces"), need)
 	l.makeUsers(d, v.get("users"), need)
-	l.makeTransits(d, v, whole)
+	l.makeTransits(d, v, whole, need)
+	l.makeRouting(d, v, need)
+	l.makeVLANs(d, v, need)
+	l.makeZones(d, v)
 }
 
 // needed asks for a key below a node; where is the node's own key with a dot, for the message.
@@ -267,6 +274,8 @@ func (l *loader) makeUsers(d *Device, v *node, need needed) {
 			UID:     int(count(need(where, n, "uid"))),
 			Class:   need(where, n, "class").string(),
 			SSHKeys: many(l, n.get("ssh_keys"), parseSSHKey),
+
+			Password: l.secret(d, where+"password", n.get("password")),
 		}
 		if first, ok := uids[u.UID]; ok && u.UID != 0 {
 			l.problems.add(n.get("uid").pos, "give each a uid of their own", "users %s and %s have the same uid %d", first, name, u.UID)
@@ -278,7 +287,7 @@ func (l *loader) makeUsers(d *Device, v *node, need needed) {
 }
 
 // makeTransits resolves the device's external peers and checks that each is a neighbour on a border interface.
-func (l *loader) makeTransits(d *Device, v *node, whole bool) {
+func (l *loader) makeTransits(d *Device, v *node, whole bool, need needed) {
 	transits := v.get("transits")
 	providers := l.common.value().get("providers")
 	seen := map[netip.Addr]bool{}
@@ -302,6 +311,8 @@ func (l *loader) makeTransits(d *Device, v *node, whole bool) {
 		if limit := n.get("prefix_limit"); limit != nil {
 			p.PrefixLimit = uint32(count(limit))
 		}
+		p.BFD = l.bfd(n.get("bfd"), "transits."+key+".bfd.", need)
+		p.Auth = l.auth(d, n.get("auth"), "transits."+key+".auth.", need)
 		d.Transits = append(d.Transits, p)
 		l.take(addr, n.key, "transit peer of "+d.Name)
 		if provider != nil && l.net.ASN != 0 && p.ASN == l.net.ASN {

@@ -15,7 +15,9 @@
 // every depth, a list replaces the list before it whole, and `key: null` takes back what an earlier layer set. Scalars
 // are read plainly: `no` and `on` are text, 010 is not eight, 12:34 is not seconds; only true and false are booleans.
 //
-// It is not a database and not a renderer: it knows nothing of Junos text, opens no socket and reads no environment.
-// All that it ever writes is a file of overrides.
+// Secrets are references; a Resolver gets their values when a command asks for them.
+//
+// It is not a database and not a renderer: it knows nothing of Junos text, opens no socket, and reads no environment but
+// through a Resolver. All that it ever writes is a file of overrides.
 // The clock is read once in Load, to say which overrides have expired. It may import nothing of ours.
 package inventory

@@ -119,6 +119,95 @@ type Device struct {
 	LVS           LVS
 	Transits      []*Peer   // external BGP peers on our border, sorted by address
 	InternalPeers []*Device // the other routers of our role that are not `planned`, sorted by name: iBGP between loopbacks
+
+	ECMP        bool       // packets are shared flow by flow among equal paths
+	Maintenance bool       // BGP neighbours are asked to use the router last: GRACEFUL_SHUTDOWN (RFC 8326)
+	OSPFExport  []Exported // what OSPF is told beside the links, sorted
+	IBGP        IBGP
+
+	RootPassword     Secret // zero: not set by us
+	SNMP             *SNMP  // nil: none
+	VLANs            []*VLAN
+	Zones            []*Zone          // of a firewall, sorted by name
+	SecurityPolicies []SecurityPolicy // in the order in which they decide
+}
+
+// Exported is a kind of route that OSPF is told.
+type Exported string
+
+// What OSPF may be told: the aggregates of the site's service prefixes, the VIPs that directors announce.
+const (
+	ExportAggregates Exported = "aggregates"
+	ExportServices   Exported = "services"
+)
+
+// IBGP is the sessions between a device and its InternalPeers.
+type IBGP struct {
+	Services bool // the peers are told the VIPs (/32, /128) that our site's directors announce
+	BFD      *BFD // nil: none
+	Auth     *Auth
+}
+
+// BFD is bidirectional forwarding detection with a BGP neighbour (RFC 5880, RFC 5882).
+type BFD struct {
+	IntervalMilliseconds uint32 // between packets, both ways
+	Multiplier           uint8  // packets missed until the neighbour is down
+}
+
+// AuthMethod is how a BGP session is authenticated.
+type AuthMethod string
+
+// The methods: TCP-MD5 (RFC 2385), TCP-AO (RFC 5925).
+const (
+	MD5 AuthMethod = "md5"
+	AO  AuthMethod = "ao"
+)
+
+// Auth is the authentication of BGP sessions; a nil one is none.
+type Auth struct {
+	Method            AuthMethod
+	Key               Secret
+	Algorithm         string // of AO: hmac-sha-1-96, aes-128-cmac-96 (RFC 5926)
+	SendID, ReceiveID uint8  // of AO: our key id, the neighbour's
+}
+
+// SNMP is how the device is monitored. Whoever asks may read and never write.
+type SNMP struct {
+	Contact, Location string
+	Communities       []SNMPCommunity // sorted by name
+	TrapTargets       []netip.Addr
+}
+
+// SNMPCommunity is a community string and who may use it.
+type SNMPCommunity struct {
+	Name      string // ours, not the community string
+	Community Secret
+	Clients   []netip.Prefix
+}
+
+// VLAN is a VLAN of a switch.
+type VLAN struct {
+	Name        string
+	ID          uint16
+	Description string
+	IRB         *Unit // the switch's own interface in it, a unit of irb; nil: none
+}
+
+// Zone is a security zone of a firewall.
+type Zone struct {
+	Name       string
+	Interfaces []string // ge-0/0/1.0
+	Services   []string // what may reach the device itself (Junos host-inbound-traffic system-services)
+	Protocols  []string // routing protocols spoken there
+}
+
+// SecurityPolicy says what may pass from one zone to another. What no policy permits is dropped.
+type SecurityPolicy struct {
+	Name, From, To      string
+	Source, Destination []netip.Prefix // none: any
+	Applications        []string       // Junos applications, none: any
+	Action              string         // permit, deny, reject
+	Log                 bool
 }
 
 // Management is how the device is reached for management.
@@ -135,6 +224,11 @@ type LVS struct {
 	PrefixLimit     uint32  // announcements accepted on a session
 	TeardownPercent uint8   // warn at this share of PrefixLimit
 	Neighbors       []*Host // the site's directors
+
+	Multipath        bool  // traffic is shared among directors whose announcements are equally good
+	BFD              *BFD  // nil: the hold time alone finds a dead director
+	Auth             *Auth // nil: none
+	GracefulShutdown bool  // a VIP announced with GRACEFUL_SHUTDOWN (RFC 8326) is used last
 }
 
 // InterfaceKind says what an interface is connected to; it decides the filters on it.
@@ -155,6 +249,11 @@ type Interface struct {
 	Description string
 	MTU         uint16  // 0: the platform's default
 	Units       []*Unit // by number
+
+	// A switch port has no units and either an access VLAN or a trunk.
+	Access *VLAN
+	Trunk  []*VLAN // sorted by id
+	Native *VLAN   // of a trunk: untagged frames; nil: none
 }
 
 // Unit is a logical interface.
@@ -173,6 +272,8 @@ type Peer struct {
 	Addr        netip.Addr
 	ASN         ASN
 	PrefixLimit uint32
+	BFD         *BFD  // nil: none
+	Auth        *Auth // nil: none
 }
 
 // User is a login on the device.
@@ -181,6 +282,8 @@ type User struct {
 	UID     int
 	Class   string
 	SSHKeys []string // authorized_keys lines
+
+	Password Secret // zero: keys alone
 }
 
 // StaticRoute is a route set by hand.

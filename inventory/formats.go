@@ -104,6 +104,17 @@ func parseHoldTime(s string) (time.Duration, error) {
 	return d, nil
 }
 
+func parseBFDInterval(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a duration, expected milliseconds with their unit: 300ms", s)
+	}
+	if d%time.Millisecond != 0 || d < time.Millisecond || d > 255*time.Second { // Junos minimum-interval
+		return 0, fmt.Errorf("%q is no BFD interval, expected whole milliseconds from 1ms to 255s", s)
+	}
+	return d, nil
+}
+
 // parseMoment reads a day, meaning its beginning in UTC, or an RFC 3339 time.
 func parseMoment(s string) (time.Time, error) {
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
@@ -185,6 +196,9 @@ var (
 	managementForm = regexp.MustCompile(`^(fxp|em|me|mgmt)[0-9]+$|^vme$|^re[0-9]:mgmt-[0-9]+$`)
 	unitForm       = regexp.MustCompile(`^(0|[1-9][0-9]{0,4})$`)
 	vipRefForm     = regexp.MustCompile(`^([a-z0-9_-]+)(?:/([a-z0-9_-]+))?$`)
+	unitNameForm   = regexp.MustCompile(`^[a-z][a-z0-9/:-]*\.(0|[1-9][0-9]{0,4})$`)
+	envForm        = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	appForm        = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 	taskForm       = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*[0-9]+$|^#[0-9]+$`)
 )
 
@@ -215,6 +229,7 @@ func formats() map[string]func(string) error {
 		"prefix":               check(parsePrefix),
 		"interface-address":    check(parseInterfaceAddress),
 		"hold-time":            check(parseHoldTime),
+		"bfd-interval":         check(parseBFDInterval),
 		"moment":               check(parseMoment),
 		"path":                 check(parsePath),
 		"ssh-key":              check(parseSSHKey),
@@ -227,6 +242,9 @@ func formats() map[string]func(string) error {
 		"management-interface": form(managementForm, "a management interface such as fxp0, em0, me0 or vme"),
 		"vip-ref":              form(vipRefForm, "SERVICE or SERVICE/LABEL"),
 		"task":                 form(taskForm, "a task such as T123456"),
+		"unit-name":            form(unitNameForm, "a logical interface such as ge-0/0/1.0"),
+		"env-name":             form(envForm, "the name of an environment variable, without $"),
+		"application":          form(appForm, "the name of an application such as junos-ssh"),
 		"unit":                 checkUnit,
 		"share":                checkShare,
 		"text":                 checkText,

@@ -96,7 +96,7 @@ func TestExampleDevice(t *testing.T) {
 		peers = append(peers, p.Name)
 	}
 	equal(t, "internal peers", fmt.Sprint(peers), "[cr1.fra cr2.ams cr2.fra]")
-	equal(t, "transit", *d.Transits[0], Peer{"northwind", netip.MustParseAddr("198.51.100.0"), 64496, 1200000})
+	equal(t, "transit", *d.Transits[0], Peer{Name: "northwind", Addr: netip.MustParseAddr("198.51.100.0"), ASN: 64496, PrefixLimit: 1200000})
 	equal(t, "the transit of cr2.fra", device(t, net, "cr2.fra").Transits[1].ASN, 65536)
 
 	var interfaces []string

@@ -26,6 +26,18 @@ func count(n *node) uint64 {
 	return v
 }
 
+// isTrue is a boolean, false for nothing.
+func (n *node) isTrue() bool { return n.string() == "true" }
+
+// texts are the items of a list of texts.
+func texts(n *node) []string {
+	var out []string
+	for _, e := range n.elements() {
+		out = append(out, e.string())
+	}
+	return out
+}
+
 // one parses a scalar. A text that does not parse is a problem, unless its file has been found broken already.
 func one[T any](l *loader, n *node, parse func(string) (T, error)) T {
 	var zero T

@@ -126,6 +126,12 @@ func (s *schemaSet) describe(url string) string {
 	return d
 }
 
+// hides says whether a schema is that of a secret (`writeOnly`), so that a value in its place may be one.
+func (s *schemaSet) hides(url string) bool {
+	_, o := s.follow(url)
+	return o["writeOnly"] == true
+}
+
 // checkKeys reports the keys that are not of the form that their map's propertyNames wants. The validator finds them as
 // well, but the place it gives is overwritten by what it visits later.
 func (s *schemaSet) checkKeys(url string, n *node, where string, problems *Problems) {
@@ -214,7 +220,11 @@ func explain(e *jsonschema.ValidationError, root *node, problems *Problems) {
 			problems.add(n.pos, set.describe(e.SchemaURL+"/properties/"+key), "%smissing key `%s`", label, key)
 		}
 	case *kind.Type:
-		problems.add(n.pos, set.typeHint(e.SchemaURL, n, k.Want), "%sexpected %s, got %s", label, wanted(k.Want), got(n))
+		have := got(n)
+		if set.hides(e.SchemaURL) {
+			have = n.shape.String() + ", which is not shown here; if it was the secret, change it: others have read the file"
+		}
+		problems.add(n.pos, set.typeHint(e.SchemaURL, n, k.Want), "%sexpected %s, got %s", label, wanted(k.Want), have)
 	case *kind.Enum:
 		want := make([]string, len(k.Want))
 		for i, w := range k.Want {
@@ -269,6 +279,8 @@ func (s *schemaSet) unknownKey(url string, n *node, where, key string, problems 
 	known := s.properties(url)
 	hint := "known here: " + strings.Join(known, ", ")
 	switch near := nearest(key, known); {
+	case near != "" && len(known) > 8: // too many to read
+		hint = "did you mean " + near + "?"
 	case near != "":
 		hint = "did you mean " + near + "? " + hint
 	case where == "" && s.homes(key) != "":
