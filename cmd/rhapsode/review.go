@@ -131,6 +131,16 @@ func (a *app) reviewDevice(ctx context.Context, t target, r *reviewed) (err erro
 	return err
 }
 
+// running reads what a device runs, in a session of its own.
+func (a *app) running(ctx context.Context, d *inventory.Device) (tree *junos.Tree, err error) {
+	dev, err := a.connect(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, dev.Close()) }()
+	return runningTree(ctx, dev)
+}
+
 // runningTree fetches and parses what a device runs.
 func runningTree(ctx context.Context, dev devices.Device) (*junos.Tree, error) {
 	text, err := dev.Running(ctx)

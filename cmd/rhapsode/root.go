@@ -46,7 +46,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetHelpTemplate(helpTemplate)
 	root.AddCommand(
 		newGenerate(a), newDiff(a), newCommit(a),
-		newToggle(a, "deactivate"), newToggle(a, "activate"), newPingOffload(a),
+		newToggle(a, "deactivate"), newToggle(a, "activate"), newPingOffload(a), newOverride(a),
 		newCompare(a), newFmt(a), newCheck(a),
 		newInventory(a), newHistory(a), newRuns(a), newVersion(a),
 	)

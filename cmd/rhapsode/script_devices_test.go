@@ -19,6 +19,8 @@ import (
 	"rhapsode/devices"
 	"rhapsode/devices/dial"
 	"rhapsode/devices/netconf"
+	"rhapsode/diffs"
+	"rhapsode/diffs/junos"
 )
 
 // Another operator, for scripts: somebody who holds the lock, or leaves edits in the shared candidate.
@@ -105,4 +107,37 @@ func cmdDirty(ts *testscript.TestScript, _ bool, args []string) {
 	if !strings.Contains(got.String(), "<ok/>") {
 		ts.Fatalf("the edit was not taken: %s", got.String())
 	}
+}
+
+// cmdCLI is `cli NAME COMMANDS`: somebody types commands, separated by `;`, into the router's own CLI.
+func cmdCLI(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	conn, err := operator(ts).Dial(ctx, dial.Target{Device: args[0], Host: args[0]})
+	ts.Check(err)
+	defer conn.Close() //nolint:errcheck // all has been read
+	// There is no such subsystem; the commands are run in its place, as `ssh NAME COMMANDS` does.
+	stream, err := conn.Subsystem(ctx, "none", args[1])
+	ts.Check(err)
+	out, err := io.ReadAll(stream)
+	ts.Check(err)
+	ts.Logf("%s", out)
+	if !strings.Contains(string(out), "commit complete") {
+		ts.Fatalf("nothing was committed by hand")
+	}
+}
+
+// cmdHand is `hand NAME LINES COMMENT`: somebody commits set lines by another NETCONF client.
+func cmdHand(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	dev, err := netconf.Dial(ctx, operator(ts), dial.Target{Device: args[0], Host: args[0]}, netconf.Options{})
+	ts.Check(err)
+	defer dev.Close() //nolint:errcheck // the commit was answered
+	candidate, err := dev.Lock(ctx)
+	ts.Check(err)
+	_, err = candidate.Load(ctx, diffs.Change{Mode: junos.Set, Text: args[1]})
+	ts.Check(err)
+	ts.Check(candidate.Commit(ctx, devices.CommitOptions{Comment: args[2]}))
+	ts.Check(candidate.Discard(ctx))
 }

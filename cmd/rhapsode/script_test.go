@@ -65,6 +65,8 @@ func TestScripts(t *testing.T) {
 			"lock":     cmdLock,
 			"unlock":   cmdUnlock,
 			"dirty":    cmdDirty,
+			"cli":      cmdCLI,
+			"hand":     cmdHand,
 		},
 	})
 }
