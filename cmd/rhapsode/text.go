@@ -29,10 +29,12 @@ func newCompare(a *app) *cobra.Command {
 		Long: `Compare two Junos configurations, each in curly text, set lines, XML or JSON, and print the difference as a router prints it.
 AFTER is the whole configuration afterwards, or with --mode what is loaded onto BEFORE. "-" reads standard input.
 Statements come in the order of BEFORE, and where that does not tell in the order of the release that BEFORE's version
-statement or its header names; --junos asks for another. Nothing is redacted: these are your own files.`,
+statement or its header names; --junos asks for another. Nothing is redacted: these are your own files.
+docs/compare.md has the rules with an example each, and what is known from real routers.`,
 		Example: `  rhapsode compare running.conf candidate.conf
   ssh cr1 'show configuration' | rhapsode compare - output/cr1.ams.example.net.conf --mode replace
   rhapsode compare running.conf change.set --mode set
+  rhapsode compare running.conf reviewed.diff --mode patch
   rhapsode compare running.conf candidate.conf --schema junos-23.4.json.gz --explain`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error { return a.compare(args[0], args[1], o) },
