@@ -72,7 +72,7 @@ func (e *editor) common(path []string, b, a *junos.Node) (stays bool) {
 	if hollow && len(a.Children) == 0 {
 		e.sets = append(e.sets, "set "+joinPath(at))
 	}
-	gone := hollow && a.Is(junos.Bare) // Junos keeps the others when they are empty
+	gone := hollow && (a.Is(junos.Bare) || a.Is(junos.Inline)) // Junos keeps the others when they are empty
 	e.marks(at, b, a, gone)
 	return !gone
 }

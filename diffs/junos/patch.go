@@ -247,20 +247,25 @@ func holder(from, n *Node) *Node {
 // marks that it has in the end: one with a mark that it had before, or without one, is moved; one that gets a mark and is
 // moved is shown twice, the move among the other moves.
 func (p *patcher) markAll() {
+	type marked struct {
+		node *Node
+		tags string
+	}
 	moves := map[*patchHunk]bool{}
-	twice := map[*Node][]patchedRef{}
+	twice := map[marked][]patchedRef{}
 	for _, r := range p.refs {
 		switch {
 		case r.item.mark != '!':
 		case !r.marks():
 			moves[r.hunk] = true
 		default:
-			twice[r.node] = append(twice[r.node], r)
+			m := marked{r.node, r.item.ref.tags}
+			twice[m] = append(twice[m], r)
 		}
 	}
 	moved := map[*patchItem]bool{}
 	for _, rs := range twice {
-		if len(rs) == 2 && rs[0].item.ref.tags == rs[1].item.ref.tags {
+		if len(rs) == 2 {
 			moved[rs[0].item] = moves[rs[0].hunk] || !moves[rs[1].hunk]
 			moved[rs[1].item] = !moved[rs[0].item]
 		}
