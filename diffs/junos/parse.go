@@ -1,6 +1,9 @@
 package junos
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // byteOrderMark is what some editors put before a text in UTF-8.
 const byteOrderMark = "\ufeff"
@@ -173,8 +176,9 @@ func quoteForMessage(n *Node) string { return joinWords(n.Words()) }
 
 func (p *parser) comment(text string) {
 	if strings.HasPrefix(text, "## SECRET-DATA") {
+		told := slices.ContainsFunc(p.leaves, func(l *Node) bool { return l.Is(Secret) })
 		for _, l := range p.leaves {
-			l.Secret = true
+			l.Secret = !told || l.Is(Secret) // on one line stands also what is no secret
 		}
 	}
 	if !p.began {
