@@ -1,0 +1,413 @@
+package policies
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"rhapsode/diffs/junos"
+)
+
+// PolicyResult is what becomes of a route.
+type PolicyResult struct {
+	// Verdict is Accept or Reject; NoVerdict when it is not known, and Unknown then says why.
+	Verdict Verdict
+	Unknown string
+	// Default says that no policy decided; it names the default that did, empty otherwise.
+	Default string
+	// Policy and Term say who decided; an empty term is a policy's own then.
+	Policy, Term string
+	Line         int
+	Route        Route    // as the policies changed it
+	Changes      []string // attribute by attribute
+	// Uncertain names the attributes of Route that a policy changed in a way that is not known.
+	Uncertain []string
+	Steps     []Step // only from TracePolicy
+}
+
+// String gives the verdict in words.
+func (r *PolicyResult) String() string {
+	switch {
+	case r.Unknown != "":
+		return "unknown: " + r.Unknown
+	case r.Default != "":
+		return r.Verdict.String() + " (" + r.Default + ")"
+	}
+	return r.Verdict.String()
+}
+
+// evalPolicy is a policy-statement made ready to be asked. The last term may be the policy's own then, without a name.
+type evalPolicy struct {
+	name  string
+	terms []*evalPolicyTerm
+}
+
+type evalPolicyTerm struct {
+	name    string
+	line    int
+	tests   []routeTest
+	then    PolicyAction
+	metric2 *NumberAction
+	did     []string
+	strange []unknownStatement
+	match   PolicyMatch
+}
+
+func (e *Evaluator) compilePolicy(name string, n *junos.Node) *evalPolicy {
+	p := &evalPolicy{name: name}
+	final := &junos.Node{Kind: junos.Container, Pos: n.Pos}
+	for _, c := range n.Children {
+		if w := c.Words(); isTerm(w) {
+			p.terms = append(p.terms, e.compilePolicyTerm(w[1], c))
+			continue
+		}
+		if len(final.Children) == 0 {
+			final.Pos = c.Pos
+		}
+		final.Children = append(final.Children, c)
+	}
+	if len(final.Children) > 0 {
+		p.terms = append(p.terms, e.compilePolicyTerm("", final))
+	}
+	return p
+}
+
+func (e *Evaluator) compilePolicyTerm(name string, n *junos.Node) *evalPolicyTerm {
+	t := &evalPolicyTerm{name: name, line: int(n.Pos.Line)}
+	typed := &PolicyTerm{Name: name}
+	var extra []routeTest
+	unknown := readStatements(n, func(w []string) (bool, error) {
+		switch {
+		case len(w) > 1 && w[0] == "from":
+			if x, ok := e.moreTest(w[1:]); ok {
+				extra = append(extra, x)
+				return true, nil
+			}
+			return typed.From.read(w[1:])
+		case len(w) > 1 && w[0] == "then":
+			return t.readAction(typed, w[1:])
+		}
+		return false, nil
+	})
+	t.then, t.match = typed.Then, typed.From
+	t.tests = append(e.routeTests(&typed.From), extra...)
+	for _, u := range unknown {
+		if len(u.words) < 2 || u.words[0] == "then" {
+			t.strange = append(t.strange, u)
+			continue
+		}
+		if u.words[0] == "from" {
+			u.words = u.words[1:]
+		}
+		t.tests = append(t.tests, unknownRoute(words(u.words), orElse(u.reason, "this condition has no semantics here")))
+	}
+	w := &writer{}
+	typed.Then.write(w)
+	t.did = append(writtenLines(w), t.did...)
+	return t
+}
+
+// besides are actions that change neither the verdict nor what a Route holds.
+var besides = []string{
+	"trace", "install-nexthop", "forwarding-class", "source-class", "destination-class", "map-to-interface",
+	"cos-next-hop-map", "color", "color2", "priority", "class",
+}
+
+func (t *evalPolicyTerm) readAction(typed *PolicyTerm, w []string) (bool, error) {
+	if slices.Contains(besides, w[0]) {
+		t.did = append(t.did, words(w))
+		return true, nil
+	}
+	if w[0] != "metric2" {
+		return typed.Then.read(w)
+	}
+	set := &NumberAction{}
+	if len(w) == 3 && (w[1] == "add" || w[1] == "subtract") {
+		set.Op = w[1]
+	} else if len(w) != 2 {
+		return false, nil
+	}
+	n, err := number(w[len(w)-1])
+	set.Value, t.metric2 = n, set
+	t.did = append(t.did, words(w))
+	return true, err
+}
+
+// Policy says what becomes of a route in policies as `import [ A B ]` names them, one after the other. The context says
+// where they are applied, for the default behind the last. The error is that a policy is not defined.
+func (e *Evaluator) Policy(names []string, r Route, c PolicyContext) (PolicyResult, error) {
+	return e.policy(names, r, c, false)
+}
+
+// TracePolicy is Policy with the way of the route, term by term.
+func (e *Evaluator) TracePolicy(names []string, r Route, c PolicyContext) (PolicyResult, error) {
+	return e.policy(names, r, c, true)
+}
+
+func (e *Evaluator) policy(names []string, r Route, c PolicyContext, trace bool) (PolicyResult, error) {
+	list := make([]*evalPolicy, len(names))
+	for i, name := range names {
+		if list[i] = e.policies[name]; list[i] == nil {
+			return PolicyResult{}, fmt.Errorf("evaluate policy: policy-statement %s is not defined", name)
+		}
+	}
+	if !r.Prefix.IsValid() || r.Prefix.Masked() != r.Prefix {
+		return PolicyResult{}, fmt.Errorf("evaluate policy: %s is no route's prefix", r.Prefix)
+	}
+	run := &policyRun{e: e, context: c, route: r.Clone(), trace: trace}
+	if !run.run(list) {
+		run.fallBack()
+	}
+	run.result.Route = run.route
+	run.result.Changes = routeChanges(&r, &run.route)
+	for _, l := range run.lost {
+		run.result.Uncertain = append(run.result.Uncertain, l.attribute)
+	}
+	return run.result, nil
+}
+
+// policyRun is one route on its way.
+type policyRun struct {
+	e       *Evaluator
+	context PolicyContext
+	route   Route
+	trace   bool
+	result  PolicyResult
+	depth   int
+	inside  []*evalPolicy
+	byAct   Verdict // what default-action asked for
+	lost    []lostAttribute
+}
+
+// lostAttribute is an attribute of which a policy made something that is not known.
+type lostAttribute struct{ attribute, why string }
+
+func (r *policyRun) lose(attribute, why string) {
+	if r.lostWhy(attribute) == "" {
+		r.lost = append(r.lost, lostAttribute{attribute, why})
+	}
+}
+
+func (r *policyRun) lostWhy(attribute string) string {
+	for _, l := range r.lost {
+		if l.attribute == attribute {
+			return l.why
+		}
+	}
+	return ""
+}
+
+func (r *policyRun) step(s Step) {
+	if r.trace {
+		r.result.Steps = append(r.result.Steps, s)
+	}
+}
+
+// run tries the policies in order; false: none of them decided.
+func (r *policyRun) run(list []*evalPolicy) (decided bool) {
+	for _, p := range list {
+		r.inside = append(r.inside, p)
+		decided := r.runTerms(p)
+		r.inside = r.inside[:len(r.inside)-1]
+		if decided {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *policyRun) runTerms(p *evalPolicy) (decided bool) {
+	for _, t := range p.terms {
+		match, why, checks := r.matches(t)
+		s := Step{Object: p.name, Term: t.name, Line: t.line, Depth: r.depth, Match: match, Checks: checks}
+		switch {
+		case match == Unknown:
+			return r.giveUp(p, t, s, why)
+		case match == No:
+			r.step(s)
+			continue
+		case len(t.strange) > 0:
+			return r.giveUp(p, t, s, t.strange[0].String()+": no semantics here")
+		}
+		s.Did = t.did
+		r.step(s)
+		r.change(t)
+		switch t.then.Verdict {
+		case Accept, Reject:
+			r.result.Verdict = t.then.Verdict
+			r.result.Policy, r.result.Term, r.result.Line = p.name, t.name, t.line
+			return true
+		case NextPolicy:
+			return false
+		}
+	}
+	return false
+}
+
+func (r *policyRun) giveUp(p *evalPolicy, t *evalPolicyTerm, s Step, why string) bool {
+	s.Match = Unknown
+	r.step(s)
+	r.result.Verdict = NoVerdict
+	r.result.Policy, r.result.Term, r.result.Line = p.name, t.name, t.line
+	at := "policy-statement " + p.name
+	if t.name != "" {
+		at += " term " + t.name
+	}
+	r.result.Unknown = at + ": " + why
+	return true
+}
+
+// fallBack decides what no policy decided.
+func (r *policyRun) fallBack() {
+	if r.byAct != NoVerdict {
+		r.result.Verdict, r.result.Default = r.byAct, "default-action "+r.byAct.String()
+		return
+	}
+	v, why, ok := r.context.defaults(&r.route)
+	switch {
+	case ok:
+		r.result.Verdict, r.result.Default = v, why
+	case r.context == PolicyContext{}:
+		r.result.Unknown = "no policy decides, and the default depends on where they are applied"
+	default:
+		r.result.Unknown = "no policy decides, and the default of " + r.context.String() + " for this route is not known here"
+	}
+}
+
+func (r *policyRun) matches(t *evalPolicyTerm) (match Answer, why string, checks []Checked) {
+	match = Yes
+	for i := range t.tests {
+		x := &t.tests[i]
+		a, reason := x.test(r)
+		if r.trace {
+			checks = append(checks, Checked{Condition: x.text, Holds: a, Why: reason()})
+		}
+		switch a {
+		case No:
+			return No, "", checks
+		case Unknown:
+			if match == Yes {
+				match, why = Unknown, x.text+": "+reason()
+			}
+		}
+	}
+	return match, why, checks
+}
+
+// change does what a term says about attributes, one after the other as the configuration shows them.
+func (r *policyRun) change(t *evalPolicyTerm) {
+	a := &t.then
+	for _, x := range []struct {
+		key   string
+		value *Maybe
+		set   *NumberAction
+	}{
+		{"metric", &r.route.Metric, a.Metric},
+		{"metric2", &r.route.Metric2, t.metric2},
+		{"tag", &r.route.Tag, a.Tag},
+		{"preference", &r.route.Preference, a.Preference},
+		{"local-preference", &r.route.LocalPreference, a.LocalPreference},
+	} {
+		r.setNumber(x.key, x.value, x.set)
+	}
+	for _, c := range a.Community {
+		r.changeCommunity(c)
+	}
+	if a.Origin != "" {
+		r.route.Origin = a.Origin
+	}
+	if a.External != "" {
+		r.route.External = a.External
+	}
+	r.prepend(a.ASPathPrepend)
+	r.setNextHop(a.NextHop)
+	if a.DefaultAction != NoVerdict {
+		r.byAct = a.DefaultAction
+	}
+}
+
+func (r *policyRun) setNumber(key string, value *Maybe, set *NumberAction) {
+	switch {
+	case set == nil:
+	case set.Op == "":
+		*value = Known(set.Value)
+		r.lost = slices.DeleteFunc(r.lost, func(l lostAttribute) bool { return l.attribute == key })
+	case !value.Known:
+		r.lose(key, fmt.Sprintf("%s %d to a %s that the route does not say", set.Op, set.Value, key))
+	case set.Op == "add":
+		value.N = uint32(min(uint64(value.N)+uint64(set.Value), 1<<32-1))
+	default:
+		value.N -= min(value.N, set.Value)
+	}
+}
+
+func (r *policyRun) changeCommunity(c CommunityAction) {
+	x := r.e.communities[c.Name]
+	switch {
+	case x == nil:
+		r.lose("community", "community "+c.Name+" is not defined")
+		return
+	case x.unknown != "":
+		r.lose("community", "community "+c.Name+": "+x.unknown)
+		return
+	}
+	if c.Op == "delete" {
+		r.route.Communities = slices.DeleteFunc(r.route.Communities, x.hits)
+		return
+	}
+	list, ok := x.literals()
+	if !ok {
+		r.lose("community", "community "+c.Name+" is an expression, which can't be added")
+		return
+	}
+	if c.Op == "set" {
+		if others(r.route.Communities, list) {
+			r.lose("community", "whether community set "+c.Name+" keeps communities of other kinds is not known here")
+		}
+		r.route.Communities = nil
+	}
+	for _, m := range list {
+		if !slices.Contains(r.route.Communities, m) {
+			r.route.Communities = append(r.route.Communities, m)
+		}
+	}
+}
+
+// others tells whether some of the communities are of a kind that none of the new ones is.
+func others(have, list []string) bool {
+	return slices.ContainsFunc(have, func(h string) bool {
+		return !slices.ContainsFunc(list, func(l string) bool { return communityKind(l) == communityKind(h) })
+	})
+}
+
+func (r *policyRun) prepend(numbers string) {
+	if numbers == "" {
+		return
+	}
+	x := &pathParser{text: numbers, rest: numbers}
+	var list []uint32
+	for x.peek() != 0 {
+		n, err := x.number()
+		if err != nil {
+			r.lose("as-path", err.Error())
+			return
+		}
+		list = append(list, n)
+	}
+	if r.route.ASPath == nil {
+		r.lose("as-path", "as-path-prepend to a path that the route does not say")
+		return
+	}
+	r.route.ASPath = append(list, r.route.ASPath...)
+}
+
+func (r *policyRun) setNextHop(to string) {
+	if to == "" {
+		return
+	}
+	if a, err := netip.ParseAddr(to); err == nil {
+		r.route.NextHop, r.route.NextHopAction = a, ""
+		return
+	}
+	r.route.NextHopAction = to
+}
