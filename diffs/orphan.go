@@ -2,6 +2,7 @@ package diffs
 
 import (
 	"slices"
+	"strings"
 
 	"rhapsode/diffs/junos"
 )
@@ -15,6 +16,15 @@ func Orphans(last, rendered, running *junos.Tree) [][]string {
 	var o orphans
 	o.children(nil, last.Root, rendered.Root, running.Root)
 	return o.paths
+}
+
+// Prune is the change that removes orphans, as set lines. A change of none is not valid.
+func Prune(orphans [][]string) Change {
+	var b strings.Builder
+	for _, p := range orphans {
+		b.WriteString("delete " + joinPath(p) + "\n")
+	}
+	return Change{Mode: junos.Set, Text: b.String()}
 }
 
 type orphans struct{ paths [][]string }

@@ -41,6 +41,7 @@ func newCommit(a *app) *cobra.Command {
 	var o changeOptions
 	var activate []string
 	var skip string
+	var prune bool
 	cmd := &cobra.Command{
 		Use:   "commit QUERY -m \"TASK why\"",
 		Short: "render, review and commit",
@@ -50,7 +51,8 @@ confirmed only after a second session has read it back, and a router that cannot
 Routers of one site and role are committed one after the other; the first failure ends the run. What "rhapsode check"
 finds errors in is not committed, and no router is asked.
 
-What is inactive on a router stays inactive (shown as "held"); --activate 'STATEMENT' or "rhapsode activate" changes it.`,
+What is inactive on a router stays inactive (shown as "held"); --activate 'STATEMENT' or "rhapsode activate" changes it.
+What earlier runs rendered and this one does not stays too (shown as "orphan"); --prune removes just that.`,
 		Example: `  rhapsode commit site:ams -m "T123456 add maps VIP"
   rhapsode commit '*' -m "T123456 add maps VIP" --yes --confirm 5m
   rhapsode commit cr1.ams -m "T123456" --print    # what to paste on a console`,
@@ -84,11 +86,13 @@ What is inactive on a router stays inactive (shown as "held"); --activate 'STATE
 			if err != nil {
 				return err
 			}
-			return a.change(cmd.Context(), w.targets(paths), o, devices.Serial)
+			return a.change(cmd.Context(), w.targets(paths, prune), o, devices.Serial)
 		},
 	}
 	changeFlags(a, cmd, &o)
 	skipFlag(cmd, &skip)
+	cmd.Flags().BoolVar(&prune, "prune", false, "also remove the orphans: what earlier runs rendered and this one does not")
+	cmd.MarkFlagsMutuallyExclusive("prune", "print") // what is an orphan only the router can tell
 	cmd.Flags().StringArrayVar(&activate, "activate", nil, "also activate this held `STATEMENT` (may be repeated)")
 	return cmd
 }
@@ -112,6 +116,7 @@ func (a *app) change(ctx context.Context, targets []target, o changeOptions, pai
 			return err
 		}
 	}
+	a.noteOrphans(results)
 	if err := reviewError(results, !o.json); err != nil {
 		return cli.WithCode(cli.Failed, fmt.Errorf("nothing was changed: %w", err))
 	}
@@ -169,7 +174,23 @@ func (a *app) applyAll(ctx context.Context, todo []reviewed, o changeOptions, pa
 			}
 		},
 	})
+	a.rememberRendered(state, todo, outcomes)
 	return a.printOutcomes(run.ID, outcomes, o)
+}
+
+// rememberRendered notes what templates have now put onto the routers that were committed. That it can't be noted undoes no
+// commit: the next run then asks the router's history.
+func (a *app) rememberRendered(state string, todo []reviewed, outcomes []devices.Outcome) {
+	for i, out := range outcomes {
+		if out.Result != devices.Committed || todo[i].after == nil || out.Entry == nil {
+			continue
+		}
+		r := *todo[i].after
+		r.Run, r.Since = out.Run, out.Entry.Time
+		if err := devices.WriteRendered(state, out.Device, r); err != nil {
+			a.streams.Notef("warning: %v", err)
+		}
+	}
 }
 
 // stepText says in words what begins, for the steps that a person waits for or must know of.

@@ -22,11 +22,13 @@ candidate is locked, loaded, compared, checked and discarded; nothing is committ
 With --read-only the running configuration is fetched and compared here, without a lock; with --offline DIR no network
 is used at all. Equal diffs are shown once, with the devices they apply to.
 
-A statement that is inactive on a device and active in the render is held: a commit leaves it inactive. Errors that
+A statement that is inactive on a device and active in the render is held: a commit leaves it inactive. What an earlier run
+rendered, this one does not, and nothing would take away is an orphan: it stays unless --prune is given. Errors that
 "rhapsode check" finds are shown with the difference; a commit is refused for them.`,
 		Example: `  rhapsode diff '*'
   rhapsode diff site:ams --read-only
   rhapsode diff '*' --format html > review.html
+  rhapsode diff cr1.ams --prune
   rhapsode diff cr1.ams --offline running/`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeQuery,
@@ -37,7 +39,9 @@ A statement that is inactive on a device and active in the render is held: a com
 	f.BoolVarP(&o.omit, "omit-diff", "O", false, "say that there is a difference, not which")
 	f.BoolVar(&o.readOnly, "read-only", false, "fetch and compare here: no lock, no candidate, no write access needed")
 	f.StringVar(&o.offline, "offline", "", "compare with running configurations kept in `DIR`/FQDN.conf")
+	f.BoolVar(&o.prune, "prune", false, "show the difference with the orphans removed")
 	a.fleetFlags(cmd)
+	completeValues(cmd, "format", "text", "markdown", "html", "json")
 	cmd.MarkFlagsMutuallyExclusive("read-only", "offline")
 	return cmd
 }
@@ -47,6 +51,7 @@ type diffOptions struct {
 	offline  string
 	omit     bool
 	readOnly bool
+	prune    bool
 }
 
 func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
@@ -61,11 +66,11 @@ func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 	if err != nil {
 		return err
 	}
-	targets := w.targets(nil)
+	targets := w.targets(nil, o.prune)
 	var results []reviewed
 	switch {
 	case o.offline != "":
-		results = reviewOffline(o.offline, targets)
+		results = a.reviewOffline(o.offline, targets)
 	case o.readOnly:
 		results = a.reviewReadOnly(ctx, targets)
 	default:
@@ -74,6 +79,7 @@ func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 	if err := a.printReview("rhapsode diff "+query, results, o.format, o.omit); err != nil {
 		return err
 	}
+	a.noteOrphans(results)
 	if err := reviewError(results, o.format == "text"); err != nil {
 		return err
 	}
@@ -83,6 +89,17 @@ func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 		}
 	}
 	return nil
+}
+
+// noteOrphans says what to do about orphans.
+func (a *app) noteOrphans(results []reviewed) {
+	n := 0
+	for _, r := range results {
+		n += len(r.orphans)
+	}
+	if n > 0 {
+		a.streams.Notef("%s of earlier runs: not rendered any more and left as they are; --prune removes them", plural(n, "orphan"))
+	}
 }
 
 // reviewError sums up the devices that could not be reviewed: 3 when some could, 1 when none. Where the report has just

@@ -54,7 +54,7 @@ func (a *app) printReview(title string, results []reviewed, format string, omit 
 
 // result is a review as a line of a report.
 func (r reviewed) result() diffs.DeviceResult {
-	out := diffs.DeviceResult{Device: r.device.FQDN, Text: r.plan.Compare, Held: r.plan.Held, Warnings: r.warnings, Status: diffs.Unchanged}
+	out := diffs.DeviceResult{Device: r.device.FQDN, Text: r.plan.Compare, Held: r.plan.Held, Orphans: r.orphans, Warnings: r.warnings, Status: diffs.Unchanged}
 	switch {
 	case r.err != nil && isUnreachable(r.err):
 		out.Status = diffs.Unreachable

@@ -16,13 +16,28 @@ import (
 	"rhapsode/templates"
 )
 
-// intent is what a command wants of one device: given what the device runs, the change and what is held back from it.
-type intent func(running *junos.Tree) (diffs.Change, []diffs.Held, error)
+// intent is what a command wants of one device, given what the device runs and what is known of earlier renders.
+type intent func(now known) (proposal, error)
+
+// known is what an intent can look at.
+type known struct {
+	running *junos.Tree
+	last    *junos.Tree // what templates have put onto the device before; nil for a target that doesn't ask
+}
+
+// proposal is what is to be loaded, what is held back from it, and what stays of earlier renders.
+type proposal struct {
+	changes []diffs.Change
+	held    []diffs.Held
+	orphans [][]string
+	after   *devices.Rendered // what is to be remembered once it is committed; nil: nothing
+}
 
 // target is a device with what is wanted of it.
 type target struct {
 	device   *inventory.Device
 	want     intent
+	recall   bool     // want needs known.last
 	warnings []string // said above the device's diff
 }
 
@@ -30,15 +45,20 @@ type target struct {
 type reviewed struct {
 	device   *inventory.Device
 	plan     diffs.DevicePlan
+	orphans  [][]string
+	after    *devices.Rendered
 	warnings []string
 	err      error
 }
 
-// targets makes targets that load the rendered configuration; activate names held statements to activate anyway.
-func (w *wanted) targets(activate [][]string) []target {
+// targets makes targets that load the rendered configuration. activate names held statements to activate anyway; with
+// prune what earlier runs rendered, and this one does not, is removed.
+func (w *wanted) targets(activate [][]string, prune bool) []target {
 	out := make([]target, len(w.devices))
 	for i, d := range w.devices {
-		out[i] = target{device: d, want: renderIntent(w.rendered[i], activate), warnings: slices.Clone(w.expired[d.Site])}
+		out[i] = target{
+			device: d, want: renderIntent(w.rendered[i], activate, prune), recall: true, warnings: slices.Clone(w.expired[d.Site]),
+		}
 	}
 	for _, f := range w.errors() {
 		// What has expired is said for the whole site.
@@ -49,12 +69,23 @@ func (w *wanted) targets(activate [][]string) []target {
 	return out
 }
 
-// renderIntent loads a render by replace. What is inactive on the device stays inactive (SAFETY 10).
-func renderIntent(r *templates.Rendered, activate [][]string) intent {
-	return func(running *junos.Tree) (diffs.Change, []diffs.Held, error) {
+// renderIntent loads a render by replace. What is inactive on the device stays inactive (SAFETY 10), and what earlier runs
+// rendered stays unless it is to be pruned (SAFETY 11).
+func renderIntent(r *templates.Rendered, activate [][]string, prune bool) intent {
+	return func(now known) (proposal, error) {
 		tree := r.Tree.Clone()
-		held := diffs.Hold(tree, running, activate)
-		return diffs.Change{Mode: junos.Replace, Text: tree.Text()}, held, nil
+		var p proposal
+		p.held = diffs.Hold(tree, now.running, activate)
+		p.changes = []diffs.Change{{Mode: junos.Replace, Text: tree.Text()}}
+		orphans := diffs.Orphans(now.last, r.Tree, now.running)
+		if prune && len(orphans) > 0 {
+			p.changes = append(p.changes, diffs.Prune(orphans))
+		} else {
+			p.orphans = orphans
+		}
+		after := devices.NewRendered(r.Tree, now.last, p.orphans)
+		p.after = &after
+		return p, nil
 	}
 }
 
@@ -63,12 +94,12 @@ func renderIntent(r *templates.Rendered, activate [][]string) intent {
 func setTargets(list []*inventory.Device, verb string, paths func(*inventory.Device, *junos.Tree) ([][]string, error)) []target {
 	out := make([]target, len(list))
 	for i, d := range list {
-		out[i] = target{device: d, want: func(running *junos.Tree) (diffs.Change, []diffs.Held, error) {
-			list, err := paths(d, running)
+		out[i] = target{device: d, want: func(now known) (proposal, error) {
+			list, err := paths(d, now.running)
 			if err != nil {
-				return diffs.Change{}, nil, err
+				return proposal{}, err
 			}
-			return diffs.Change{Mode: junos.Set, Text: setLines(verb, list)}, nil, nil
+			return proposal{changes: []diffs.Change{{Mode: junos.Set, Text: setLines(verb, list)}}}, nil
 		}}
 	}
 	return out
@@ -111,14 +142,10 @@ func (a *app) reviewDevice(ctx context.Context, t target, r *reviewed) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, dev.Close()) }()
-	running, err := runningTree(ctx, dev)
-	if err != nil {
+	if err := a.proposeOnline(ctx, dev, t, r); err != nil {
 		return err
 	}
-	ours, err := planHere(t, running)
-	if err != nil {
-		return err
-	}
+	ours := r.plan
 	r.plan, err = devices.Review(ctx, dev, ours.Changes...)
 	if err != nil {
 		return err
@@ -129,6 +156,34 @@ func (a *app) reviewDevice(ctx context.Context, t target, r *reviewed) (err erro
 	}
 	r.plan.Held, err = devices.ExplainHeld(ctx, dev, ours.Held)
 	return err
+}
+
+// proposeOnline makes the plan here, of what the device runs and what its history tells of earlier renders.
+func (a *app) proposeOnline(ctx context.Context, dev devices.Device, t target, r *reviewed) error {
+	running, err := runningTree(ctx, dev)
+	if err != nil {
+		return err
+	}
+	now := known{running: running}
+	if t.recall {
+		before, err := a.remembered(t.device)
+		if err != nil {
+			return err
+		}
+		if now.last, err = devices.Recall(ctx, dev, before, running); err != nil {
+			return err
+		}
+	}
+	return planHere(t, now, r)
+}
+
+// remembered is what is known here of the last render that was committed to a device.
+func (a *app) remembered(d *inventory.Device) (devices.Rendered, error) {
+	state, err := a.stateDir()
+	if err != nil {
+		return devices.Rendered{}, err
+	}
+	return devices.ReadRendered(state, d.FQDN)
 }
 
 // running reads what a device runs, in a session of its own.
@@ -160,12 +215,7 @@ func (a *app) reviewReadOnly(ctx context.Context, targets []target) []reviewed {
 			return r
 		}
 		defer func() { r.err = errors.Join(r.err, dev.Close()) }()
-		running, err := runningTree(ctx, dev)
-		if err != nil {
-			r.err = err
-			return r
-		}
-		if r.plan, r.err = planHere(t, running); r.err == nil {
+		if r.err = a.proposeOnline(ctx, dev, t, &r); r.err == nil {
 			r.plan.Held, r.err = devices.ExplainHeld(ctx, dev, r.plan.Held)
 		}
 		return r
@@ -173,42 +223,55 @@ func (a *app) reviewReadOnly(ctx context.Context, targets []target) []reviewed {
 }
 
 // reviewOffline compares with running configurations kept as DIR/FQDN.conf; no network is used.
-func reviewOffline(dir string, targets []target) []reviewed {
+func (a *app) reviewOffline(dir string, targets []target) []reviewed {
 	out := make([]reviewed, len(targets))
 	for i, t := range targets {
 		out[i].device, out[i].warnings = t.device, t.warnings
-		name := filepath.Join(dir, t.device.FQDN+".conf")
-		text, err := os.ReadFile(name)
-		if err != nil {
-			out[i].err = fmt.Errorf("read running configuration of %s: %w", t.device.FQDN, err)
-			continue
-		}
-		running, err := junos.Parse(name, text, nil)
-		if err != nil {
-			out[i].err = err
-			continue
-		}
-		out[i].plan, out[i].err = planHere(t, running)
+		out[i].err = a.proposeOffline(filepath.Join(dir, t.device.FQDN+".conf"), t, &out[i])
 	}
 	return out
 }
 
-// planHere makes a plan with our own engine in the device's place.
-func planHere(t target, running *junos.Tree) (diffs.DevicePlan, error) {
-	change, held, err := t.want(running)
+// proposeOffline makes the plan of a kept running configuration, and of what is remembered here alone.
+func (a *app) proposeOffline(name string, t target, r *reviewed) error {
+	text, err := os.ReadFile(name)
 	if err != nil {
-		return diffs.DevicePlan{}, err
+		return fmt.Errorf("read running configuration of %s: %w", t.device.FQDN, err)
 	}
-	after := running.Clone()
-	if _, err := after.Load(t.device.FQDN+" (rendered)", []byte(change.Text), change.Mode); err != nil {
-		return diffs.DevicePlan{}, err
+	var now known
+	if now.running, err = junos.Parse(name, text, nil); err != nil {
+		return err
 	}
-	return diffs.DevicePlan{
+	before, err := a.remembered(t.device)
+	if err != nil {
+		return err
+	}
+	if now.last, err = before.Tree(t.device.FQDN); err != nil {
+		return err
+	}
+	return planHere(t, now, r)
+}
+
+// planHere makes a plan with our own engine in the device's place.
+func planHere(t target, now known, r *reviewed) error {
+	p, err := t.want(now)
+	if err != nil {
+		return err
+	}
+	after := now.running.Clone()
+	for _, c := range p.changes {
+		if _, err := after.Load(t.device.FQDN+" (rendered)", []byte(c.Text), c.Mode); err != nil {
+			return err
+		}
+	}
+	r.orphans, r.after = p.orphans, p.after
+	r.plan = diffs.DevicePlan{
 		Device:      t.device.FQDN,
-		Changes:     []diffs.Change{change},
-		Fingerprint: running.Fingerprint(),
-		Compare:     diffs.Compare(running, after).String(),
-		Edits:       diffs.Edits(running, after),
-		Held:        held,
-	}, nil
+		Changes:     p.changes,
+		Fingerprint: now.running.Fingerprint(),
+		Compare:     diffs.Compare(now.running, after).String(),
+		Edits:       diffs.Edits(now.running, after),
+		Held:        p.held,
+	}
+	return nil
 }

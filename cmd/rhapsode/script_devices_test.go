@@ -127,7 +127,7 @@ func cmdCLI(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// cmdHand is `hand NAME LINES COMMENT`: somebody commits set lines by another NETCONF client.
+// cmdHand is `hand NAME LINES COMMENT`: somebody commits set lines, separated by `;`, by another NETCONF client.
 func cmdHand(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -136,8 +136,21 @@ func cmdHand(ts *testscript.TestScript, _ bool, args []string) {
 	defer dev.Close() //nolint:errcheck // the commit was answered
 	candidate, err := dev.Lock(ctx)
 	ts.Check(err)
-	_, err = candidate.Load(ctx, diffs.Change{Mode: junos.Set, Text: args[1]})
+	_, err = candidate.Load(ctx, diffs.Change{Mode: junos.Set, Text: strings.ReplaceAll(args[1], "; ", "\n")})
 	ts.Check(err)
 	ts.Check(candidate.Commit(ctx, devices.CommitOptions{Comment: args[2]}))
 	ts.Check(candidate.Discard(ctx))
+}
+
+// cmdShow is `show NAME`: the router's committed configuration becomes stdout.
+func cmdShow(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	dev, err := netconf.Dial(ctx, operator(ts), dial.Target{Device: args[0], Host: args[0]}, netconf.Options{})
+	ts.Check(err)
+	defer dev.Close() //nolint:errcheck // all has been read
+	text, err := dev.Running(ctx)
+	ts.Check(err)
+	_, err = ts.Stdout().Write([]byte(text))
+	ts.Check(err)
 }

@@ -66,6 +66,7 @@ func TestScripts(t *testing.T) {
 			"unlock":   cmdUnlock,
 			"dirty":    cmdDirty,
 			"cli":      cmdCLI,
+			"show":     cmdShow,
 			"hand":     cmdHand,
 		},
 	})
