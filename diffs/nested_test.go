@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
 )
 
 // TestCompareNested compares each case once more within a group and within a logical system: all banners begin with
@@ -31,7 +30,9 @@ func TestCompareNested(t *testing.T) {
 		}
 		for _, outer := range []string{"groups", "logical-systems"} {
 			t.Run(name+"/"+outer, func(t *testing.T) {
-				in := func(text string) string { return outer + " {\n    x {\n        apply-macro here;\n" + text + "    }\n}\n" }
+				in := func(text string) string {
+					return outer + " {\n    x {\n        apply-macro here;\n" + text + "    }\n}\n"
+				}
 				got := Compare(parse(t, "before", in(texts[0]), nil), parse(t, "after", in(texts[1]), nil)).String()
 				want := &Diff{Hunks: slices.Clone(plain.Hunks)}
 				for i, h := range want.Hunks {
@@ -100,4 +101,3 @@ func flagged(text string) bool {
 	word, _, _ := strings.Cut(text, " ")
 	return strings.HasSuffix(word, ":")
 }
-
