@@ -12,11 +12,11 @@ import (
 
 // files are those whose values a device has.
 func (l *loader) files(d *Device) []*file {
-	f := []*file{l.common, l.deviceFile(d.Name)}
-	if d.Site != nil {
-		f = append(f, l.sites[d.Site.Name])
+	f := []*file{l.common, l.deviceFile(d.Name), l.roles[d.Role]}
+	if d.Site == nil {
+		return append(f, nil) // an unknown site has none
 	}
-	return append(f, l.roles[d.Role])
+	return append(f, l.sites[d.Site.Name])
 }
 
 // deviceFile finds a device's file, named with or without the domain.

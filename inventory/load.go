@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -250,4 +251,9 @@ func (l *loader) network() {
 	if catalogue != nil {
 		l.net.shared.keys, l.net.shared.sub["services"] = []string{"services"}, catalogue
 	}
+	sites := &node{shape: mapping, sub: map[string]*node{}}
+	for _, stem := range slices.Sorted(maps.Keys(l.sites)) {
+		sites.keys, sites.sub[stem] = append(sites.keys, stem), l.sites[stem].value()
+	}
+	l.net.shared.keys, l.net.shared.sub["sites"] = append(l.net.shared.keys, "sites"), sites
 }

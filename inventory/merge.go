@@ -150,8 +150,8 @@ func (n *Network) Values(d *Device) (string, error) {
 }
 
 // Where says which files and lines set a dotted key of a device, the winner last: `lvs.hold_time`,
-// `interfaces.xe-0/1/0.units.0.addresses`, `ntp_servers.0`, `services.text.ip.ams`. Keys that hold dots themselves, such
-// as addresses, are written as they are. A map's chain names every layer that put something into it. A key that is set
+// `interfaces.xe-0/1/0.units.0.addresses`, `ntp_servers.0`, `services.text.ip.ams`,
+// `sites.fra.hosts.lb1.med`. Keys that hold dots themselves, such as addresses, are written as they are. A map's chain names every layer that put something into it. A key that is set
 // nowhere is an error that names what is there.
 func (n *Network) Where(key string, d *Device) ([]Source, error) {
 	v, err := n.merged(d)

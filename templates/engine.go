@@ -27,10 +27,34 @@ type engine struct {
 	root   *template.Template
 	places []place         // by the number in a mark
 	own    map[string]bool // which files are a user's
+
+	tracer  *tracer                 // of an engine that traces
+	tracing func() (*engine, error) // the same templates in an engine that traces; made when first asked for
 }
 
 // newEngine parses every junos/*.tmpl of base, and of overlay, whose files take the place of base's. overlay may be nil.
 func newEngine(base, overlay fs.FS) (*engine, error) {
+	e, err := parseEngine(base, overlay)
+	if err != nil {
+		return nil, err
+	}
+	e.tracing = sync.OnceValues(func() (*engine, error) {
+		x, err := parseEngine(base, overlay)
+		if err != nil {
+			return nil, err
+		}
+		x.tracer = &tracer{}
+		for _, t := range x.root.Templates() {
+			if t.Tree != nil {
+				x.tracer.instrument(t.Root)
+			}
+		}
+		return x, nil
+	})
+	return e, nil
+}
+
+func parseEngine(base, overlay fs.FS) (*engine, error) {
 	e := &engine{root: template.New("").Option("missingkey=error").Funcs(functions(nil)), own: map[string]bool{}}
 	var users []string
 	var err error
@@ -86,12 +110,16 @@ func (e *engine) shown(file string) string {
 }
 
 func (e *engine) execute(name string, p *page) (string, error) {
+	return e.run(name, p, functions(p.library))
+}
+
+func (e *engine) run(name string, p *page, functions template.FuncMap) (string, error) {
 	t, err := e.root.Clone()
 	if err != nil {
 		return "", fmt.Errorf("copy templates: %w", err)
 	}
 	var b strings.Builder
-	if err := t.Funcs(functions(p.library)).ExecuteTemplate(&b, name, p); err != nil {
+	if err := t.Funcs(functions).ExecuteTemplate(&b, name, p); err != nil {
 		return "", e.clean(err)
 	}
 	return b.String(), nil

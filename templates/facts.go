@@ -25,6 +25,7 @@ type page struct {
 	Policies    []string
 
 	library *policies.Set
+	refs    map[string][]ref // what the objects of library were made of; only when tracing
 }
 
 // newPage collects the facts about a device and builds the policies that its templates place.
