@@ -295,12 +295,17 @@ func inactiveFirst(n *junos.Node) *junos.Node {
 	if leafy(n) {
 		return n
 	}
+	unnamed := 0 // leaves without a keyword: several are told apart by their order
+	for _, child := range n.Children {
+		if leafy(child) && child.Is(junos.Hidden) {
+			unnamed++
+		}
+	}
 	c := *n
 	c.Children = make([]*junos.Node, 0, len(n.Children))
 	for _, first := range []bool{true, false} {
 		for _, child := range n.Children {
-			// Leaves without a keyword are told apart by their order.
-			if (leafy(child) && child.Inactive && !child.Is(junos.Hidden)) == first {
+			if (leafy(child) && child.Inactive && (unnamed < 2 || !child.Is(junos.Hidden))) == first {
 				c.Children = append(c.Children, inactiveFirst(child))
 			}
 		}
