@@ -81,5 +81,5 @@ func (a *app) explain(guessed []diffs.Guessed) {
 		statements += g.Statements
 		a.streams.Notef("%s", g)
 	}
-	a.streams.Notef("guessed: %d statements in %d places; the schema does not know them, their order and indent may be another on a router", statements, len(guessed))
+	a.streams.Notef("guessed: %s in %s; no schema knows them, their order and indent may be another on a router", plural(statements, "statement"), plural(len(guessed), "place"))
 }
