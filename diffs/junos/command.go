@@ -161,6 +161,9 @@ func (c *commander) command(ws []word) {
 	switch {
 	case c.screen && verb.list && verb.text == "edit": // a banner
 		c.at, c.before = nil, nil
+		for i := range args {
+			args[i].list = false
+		}
 		if len(args) > 0 {
 			c.edit(verb, args)
 		}

@@ -59,13 +59,14 @@ func demote(n, c *Node) {
 
 // isVoid reports whether statement c of n says nothing: Junos doesn't keep it. That is an empty container that only
 // exists to hold others, and an empty block of what the table has as a leaf, with or without a keyword.
+// A word by itself would be read as the leaf without a keyword, if there is none yet.
 func isVoid(n, c *Node) bool {
 	if len(c.Children) > 0 || c.Op&DeleteOp != 0 {
 		return false
 	}
 	if c.Schema == nil {
-		h, _ := n.Schema.hiddenFor(nil)
-		return n.Schema.Child(c.Name) != nil || h != nil && len(c.Values) == 0 && c.Kind != LeafList
+		h, full := n.Schema.hiddenFor(n.Children)
+		return n.Schema.Child(c.Name) != nil || h != nil && !full && len(c.Values) == 0 && c.Kind != LeafList
 	}
 	return c.Kind == Container && (c.Is(Bare) || c.Is(Inline))
 }

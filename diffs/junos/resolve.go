@@ -174,6 +174,9 @@ func (b *builder) find(r *walked, parent *Node, ws []word, m walkMode) (s *Schem
 			return outer, 1
 		}
 	}
+	if full && !m.set { // one value more than there can be: not a value
+		return nil, 0
+	}
 	return s, 0
 }
 
