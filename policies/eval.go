@@ -136,9 +136,9 @@ func NewEvaluator(t *junos.Tree) (*Evaluator, error) {
 	return e, nil
 }
 
-// prune removes what is inactive.
+// prune removes what is inactive, and what a text to be loaded deletes.
 func prune(n *junos.Node) {
-	n.Children = slices.DeleteFunc(n.Children, func(c *junos.Node) bool { return c.Inactive })
+	n.Children = slices.DeleteFunc(n.Children, func(c *junos.Node) bool { return c.Inactive || c.Op&junos.DeleteOp != 0 })
 	for _, c := range n.Children {
 		prune(c)
 	}

@@ -47,7 +47,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newGenerate(a), newDiff(a), newCommit(a),
 		newToggle(a, "deactivate"), newToggle(a, "activate"), newPingOffload(a), newOverride(a),
-		newCompare(a), newFmt(a), newCheck(a),
+		newCompare(a), newFmt(a), newCheck(a), newTrace(a),
 		newInventory(a), newHistory(a), newRuns(a), newVersion(a),
 	)
 	for _, c := range everyCommand(root) {
