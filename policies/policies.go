@@ -1,10 +1,11 @@
 // Package policies holds the parts of a router's configuration that decide about packets and routes as typed terms:
 // firewall filters, policy-statements, prefix-lists, communities and AS paths. They are built from plain data
-// (services.go, offload.go), written as configuration (Text, ToConfig), read back from one (FromConfig), checked
-// (Check) and evaluated (Evaluator: what becomes of a packet or a route). Reading never drops anything: a statement that the types do not know is an UnknownError with its path.
+// (services.go, offload.go) or of files of data in Aerleon's formats (naming.go, acl.go), written as configuration (Text,
+// ToConfig), read back from one (FromConfig), checked (Check) and evaluated (Evaluator: what becomes of a packet or a
+// route). Reading never drops anything: a statement that the types do not know is an UnknownError with its path.
 //
 // It is not a template engine and knows no inventory: whoever calls the constructors turns facts into their arguments.
-// It may import diffs/junos and the standard library.
+// It may import diffs/junos, a YAML parser and the standard library.
 package policies
 
 import (
