@@ -118,7 +118,7 @@ func TestMistakes(t *testing.T) {
 // says is what Load says of a tree: its error, or its warnings.
 func says(t *testing.T, folder string, tree fs.FS) string {
 	t.Helper()
-	net, err := load(tree, "tree", testTime)
+	net, err := load(tree, "tree", testTime, insideOf(tree))
 	var out strings.Builder
 	if folder == "warn" {
 		if err != nil {

@@ -75,19 +75,44 @@ func (l *loader) checkDeviceReferences(d *Device, f *file) {
 	}
 }
 
-// merge lays the layers of a device over each other: common < role < site < device.
+// merge lays the layers of a device over each other: common < role < site < device, then the same of the private tree.
 func (l *loader) merge(d *Device, f *file) *node {
-	v := l.common.value()
-	layers := []*file{l.roles[d.Role]}
+	layers := []*file{l.common, l.roles[d.Role]}
 	if d.Site != nil {
 		layers = append(layers, l.sites[d.Site.Name])
 	}
-	for _, above := range append(layers, f) {
-		if above != nil && above.root != nil {
-			v = overlay(v, above.root, &l.problems)
+	layers = append(layers, f)
+	v := l.common.public
+	if v == nil {
+		v = &node{shape: mapping}
+	}
+	for _, above := range layers[1:] {
+		if above != nil && above.public != nil {
+			v = overlay(v, above.public, &l.problems)
 		}
 	}
+	for _, above := range layers {
+		if above != nil && above.private != nil {
+			v = overlay(v, above.private, &l.problems)
+		}
+	}
+	if !l.isBroken(layers...) {
+		l.checkJoined(v)
+	}
 	return v
+}
+
+// checkJoined validates the lists whose items were merged by key: an item of a layer may be a part, the whole may not.
+func (l *loader) checkJoined(v *node) {
+	for _, k := range v.children() {
+		n := v.sub[k]
+		if n.shape != list || n.rule.key == "" && !n.joined {
+			continue
+		}
+		id := &node{shape: text, raw: "x"} // device.json wants these two
+		root := &node{shape: mapping, pos: n.pos, keys: []string{"role", "site", k}, sub: map[string]*node{"role": id, "site": id, k: n}}
+		validate("device.json", root, strictness{layered: true, whole: true}, &l.problems)
+	}
 }
 
 // makeDevice reads the merged values of a device.

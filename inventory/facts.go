@@ -13,6 +13,7 @@ type ASN uint32
 // same every time.
 type Network struct {
 	Dir      string         // the tree it was read from
+	Private  string         // the private tree that lies on top; empty: none
 	Domain   string         // example.net; a device `cr1.ams` has the FQDN cr1.ams.example.net
 	ASN      ASN            // our own AS
 	Prefixes []netip.Prefix // our own address space, the prefix-lists own-space4 and own-space6
@@ -21,6 +22,7 @@ type Network struct {
 	Devices  []*Device
 	Hosts    []*Host
 	Services []*Service
+	Pools    []*Pool // of pools.yaml, sorted by cluster and service
 
 	Overrides []*Override // dated exceptions, sorted by file and path; expired ones too: an expired override stays in force
 	Warnings  []Problem   // what is doubtful but does not stop anything, sorted by file and line
@@ -75,17 +77,141 @@ type Host struct {
 type Service struct {
 	Name        string
 	Description string
+	Encryption  bool   // it speaks TLS
 	Protocol    string // tcp, udp
 	Port        uint16
 	Class       string // low-traffic, high-traffic1, high-traffic2; empty: the service is not load-balanced and has no VIPs
 	State       string // service_setup, lvs_setup, production
 	Enabled     bool   // lvs.enabled: directors carry it once its state allows
+	Unannounced bool   // lvs.bgp is false: directors carry it and do not announce it
 	VIPs        []VIP  // at every site, sorted by site and address
+	Sites       []*Site
+	Balancing   *Balancing // nil: not load-balanced
+
+	Page              bool // a failing probe pages
+	Probes            []Probe
+	Discovery         []Discovery
+	Role              string
+	PublicEndpoint    string
+	Aliases           []string
+	PublicAliases     []string
+	HTTPBBDir         string
+	Team              string
+	StaysOnSwitchover bool // exclude_from_switchover
 }
 
 // Announced says whether directors announce the service's VIPs: it is load-balanced, enabled, and past service_setup.
 func (s *Service) Announced() bool {
-	return s.Class != "" && s.Enabled && s.State != "service_setup"
+	return s.Class != "" && s.Enabled && !s.Unannounced && s.State != "service_setup"
+}
+
+// Monitored says whether the service is probed and in DNS: it is in production.
+func (s *Service) Monitored() bool { return s.State == "production" }
+
+// Balancing is how directors spread a service over its servers.
+type Balancing struct {
+	Scheduler       string  // wrr, mh, …: its name in IPVS
+	SchedulerFlag   string  // mh-port, mh-fallback, sh-port, sh-fallback; empty: none
+	DepoolThreshold float64 // 0 to 1: the share of servers that stays in, whatever the checks say
+	IPIP            []*Site // where packets go to the servers in IPIP, sorted by name
+	Monitors        Monitors
+	PoolName        PoolName // zero: none
+	Pool            *Pool    // nil: there is no pools.yaml, the servers come from elsewhere
+}
+
+// Monitors are the health checks of a service; every one that is there must pass. Zero values of their parameters are
+// the director's defaults.
+type Monitors struct {
+	ProxyFetch     *ProxyFetch
+	IdleConnection *IdleConnection
+	RunCommand     *RunCommand
+	DNSQuery       *DNSQuery
+	UDP            *UDPCheck
+}
+
+// ProxyFetch fetches a page from the server.
+type ProxyFetch struct {
+	URLs              []string
+	Interval, Timeout time.Duration
+	Status            uint16
+	CheckAll          bool // every URL each round, not one by chance
+	MaxFailures       uint16
+}
+
+// IdleConnection holds a TCP connection open.
+type IdleConnection struct {
+	MaxDelay, TimeoutCleanReconnect  time.Duration
+	NoKeepalive                      bool
+	KeepaliveRetries                 uint16
+	KeepaliveIdle, KeepaliveInterval time.Duration
+}
+
+// RunCommand runs a program.
+type RunCommand struct {
+	Command           string
+	Arguments         []string
+	Interval, Timeout time.Duration
+	NoTimeout         bool // `timeout: 0`
+	Quiet             bool // its output is not logged
+}
+
+// DNSQuery asks the server for names.
+type DNSQuery struct {
+	Hostnames         []string
+	Interval, Timeout time.Duration
+	FailOnNXDOMAIN    bool
+}
+
+// UDPCheck sends empty datagrams.
+type UDPCheck struct {
+	Interval, ICMPTimeout time.Duration
+}
+
+// Probe is a check of a service from outside.
+type Probe struct {
+	Type              string // http, swagger, tcp, tcp-notls
+	Host, Path        string
+	Timeout           time.Duration // 0: the prober's default
+	ValidStatusCodes  []uint16      // none: 200 to 299
+	MustContainRegexp string
+	PostJSON          string
+	ExpectSSO         bool
+	ExpectRedirect    bool
+}
+
+// Discovery is a DNS record by which the service is found.
+type Discovery struct {
+	Name         string
+	ActiveActive bool // several sites answer
+}
+
+// PoolName says where the servers of a service are listed: conftool's cluster and service.
+type PoolName struct{ Cluster, Service string }
+
+// Pool is the servers of one or more services.
+type Pool struct {
+	Name     PoolName
+	Backends []*Backend // sorted by site and host
+}
+
+// Pooled is what an operator wants of a backend.
+type Pooled string
+
+// The states of a backend. Inactive counts as not being in the pool at all.
+const (
+	PooledYes      Pooled = "yes"
+	PooledNo       Pooled = "no"
+	PooledInactive Pooled = "inactive"
+)
+
+// Backend is a server of a pool.
+type Backend struct {
+	Site   *Site
+	Host   string
+	Addr4  netip.Addr // zero: none; one of the two is set
+	Addr6  netip.Addr
+	Weight uint16 // 0: no new flows
+	Pooled Pooled
 }
 
 // VIP is one virtual address of a service at a site.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -113,6 +114,24 @@ func parseBFDInterval(s string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is no BFD interval, expected whole milliseconds from 1ms to 255s", s)
 	}
 	return d, nil
+}
+
+// parseDuration reads a duration of more than nothing.
+func parseDuration(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q is not a duration, expected a number with its unit: 15s", s)
+	}
+	return d, nil
+}
+
+// parseURL reads the URL of a page.
+func parseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("%q is not a URL of a page, expected http://HOST/PATH or https://HOST/PATH", s)
+	}
+	return u, nil
 }
 
 // parseMoment reads a day, meaning its beginning in UTC, or an RFC 3339 time.
@@ -248,6 +267,10 @@ func formats() map[string]func(string) error {
 		"unit":                 checkUnit,
 		"share":                checkShare,
 		"text":                 checkText,
+		"prose":                checkProse,
+		"duration":             check(parseDuration),
+		"regexp":               check(regexp.Compile),
+		"url":                  check(parseURL),
 	}
 }
 
@@ -260,7 +283,7 @@ func checkUnit(s string) error {
 
 // checkShare is for shares written as text: catalogues have '.5' beside .5.
 func checkShare(s string) error {
-	if f, err := strconv.ParseFloat(s, 64); err != nil || f < 0 || f > 1 {
+	if f, err := strconv.ParseFloat(s, 64); err != nil || !(0 <= f && f <= 1) { // NaN is neither
 		return fmt.Errorf("%q is no share, expected 0 to 1", s)
 	}
 	return nil
@@ -274,6 +297,19 @@ func checkText(s string) error {
 	for _, r := range s {
 		if r < ' ' || r == 0x7f || r == '"' || r == '\\' {
 			return fmt.Errorf("%q holds a control character, a quote or a backslash, expected one line without them", s)
+		}
+	}
+	return nil
+}
+
+// checkProse refuses text that is empty or would disturb a terminal.
+func checkProse(s string) error {
+	if strings.TrimSpace(s) == "" {
+		return errors.New("the text is empty")
+	}
+	for _, r := range s {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
+			return fmt.Errorf("%q holds a control character, expected plain text", s)
 		}
 	}
 	return nil

@@ -17,7 +17,7 @@ import (
 // loadTree reads a tree that must be fine.
 func loadTree(t testing.TB, tree fs.FS) *Network {
 	t.Helper()
-	net, err := load(tree, "tree", testTime)
+	net, err := load(tree, "tree", testTime, insideOf(tree))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,7 +353,7 @@ func FuzzLoad(f *testing.F) {
 			name = names[len(data)%len(names)]
 		}
 		tree[name] = &fstest.MapFile{Data: data}
-		net, err := load(tree, "tree", testTime)
+		net, err := load(tree, "tree", testTime, insideOf(tree))
 		if (net == nil) == (err == nil) {
 			t.Fatalf("Load gives %v, %v", net, err)
 		}
@@ -381,7 +381,7 @@ func BenchmarkLoad(b *testing.B) {
 			104+i/250, i%250, 104+i/250, i%250)}
 	}
 	for b.Loop() {
-		if _, err := load(tree, "tree", testTime); err != nil {
+		if _, err := load(tree, "tree", testTime, insideOf(tree)); err != nil {
 			b.Fatal(err)
 		}
 	}

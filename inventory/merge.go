@@ -24,7 +24,11 @@ func (s Source) String() string {
 
 // source says where the node was written.
 func (n *node) source() Source {
-	return Source{Layer: n.layer, File: n.key.file, Line: n.key.line, Column: n.key.column, Value: n.flow()}
+	value := n.flow()
+	if n.rule.tag != "" {
+		value = n.rule.tag + " " + value
+	}
+	return Source{Layer: n.layer, File: n.key.file, Line: n.key.line, Column: n.key.column, Value: value}
 }
 
 // sources is the chain of a node, the winner last.
@@ -35,8 +39,8 @@ func (n *node) sources() []Source {
 	return []Source{n.source()}
 }
 
-// overlay puts the layer above onto base: maps merge at every depth, everything else is replaced, null takes back. A
-// null with nothing below it is a problem: it is more often a forgotten value than a wish.
+// overlay puts the layer above onto base: maps merge at every depth, lists by their rule, everything else is replaced,
+// null takes back. A null with nothing below it is a problem: it is more often a forgotten value than a wish.
 func overlay(base, above *node, problems *Problems) *node {
 	if base == nil {
 		above.orphanNulls(problems)
@@ -47,6 +51,10 @@ func overlay(base, above *node, problems *Problems) *node {
 	}
 	n := *above
 	n.chain = append(append([]Source(nil), base.sources()...), above.source())
+	if above.shape == list && base.shape == list && above.rule.joins() {
+		n.items = join(base, above, problems)
+		n.joined = base.joined || base.rule.key != "" || above.rule.key != ""
+	}
 	if above.shape != mapping {
 		return &n
 	}
@@ -75,6 +83,11 @@ func (n *node) orphanNulls(problems *Problems) {
 	}
 	for _, k := range n.keys {
 		n.sub[k].orphanNulls(problems)
+	}
+	for _, e := range n.items {
+		if e.shape == mapping { // a null item is the schema's
+			e.orphanNulls(problems)
+		}
 	}
 }
 

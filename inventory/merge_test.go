@@ -87,7 +87,7 @@ func TestValuesRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		var problems Problems
-		again := parseYAML("values", "values", []byte(text), &problems)
+		again := parseYAML("values", "values", []byte(text), true, &problems)
 		if len(problems) > 0 {
 			t.Fatalf("%s: %v\n%s", d.Name, problems, text)
 		}
@@ -115,7 +115,7 @@ func TestOverlay(t *testing.T) {
 			var problems Problems
 			var merged *node
 			for i, text := range strings.Split(c.layers, "\n---\n") {
-				n := parseYAML(fmt.Sprint(i), fmt.Sprint(i), []byte("\n"+text), &problems)
+				n := parseYAML(fmt.Sprint(i), fmt.Sprint(i), []byte("\n"+text), true, &problems)
 				if n == nil {
 					t.Fatal(problems)
 				}
@@ -134,13 +134,13 @@ func TestOverlay(t *testing.T) {
 // Merge keys: a mapping's own keys first, then those of the first map that has them.
 func TestMergeKeys(t *testing.T) {
 	var problems Problems
-	n := parseYAML("f", "f", []byte("a: &a {x: 1, y: 1}\nb: &b {x: 2, z: 2}\nc: {<<: [*a, *b], y: 3}\nd: {<<: *b}\n"), &problems)
+	n := parseYAML("f", "f", []byte("a: &a {x: 1, y: 1}\nb: &b {x: 2, z: 2}\nc: {<<: [*a, *b], y: 3}\nd: {<<: *b}\n"), true, &problems)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	equal(t, "c", n.sub["c"].flow(), "{x: 1, y: 3, z: 2}")
 	equal(t, "d", n.sub["d"].flow(), "{x: 2, z: 2}")
-	if parseYAML("f", "f", []byte("a: {<<: [1]}"), &problems) != nil || len(problems) != 1 {
+	if parseYAML("f", "f", []byte("a: {<<: [1]}"), true, &problems) != nil || len(problems) != 1 {
 		t.Errorf("`<<` of a number gives %v", problems)
 	}
 }
@@ -174,7 +174,7 @@ func FuzzParseYAML(f *testing.F) {
 	f.Add([]byte("a: &a {b: 1}\nc: {<<: *a, d: [*a, ~]}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var problems Problems
-		n := parseYAML("f", "f", data, &problems)
+		n := parseYAML("f", "f", data, true, &problems)
 		if (n == nil) != (len(problems) > 0) {
 			t.Fatalf("a node %v and problems %v", n, problems)
 		}
@@ -188,7 +188,7 @@ func FuzzParseYAML(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again := parseYAML("f", "f", []byte(text), &problems)
+		again := parseYAML("f", "f", []byte(text), true, &problems)
 		if again == nil || again.flow() != n.flow() {
 			t.Errorf("reads again with %v\n%s", problems, text)
 		}

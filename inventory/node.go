@@ -34,15 +34,17 @@ func (s shape) String() string {
 
 // node is a value that knows where it was written. Nodes are never changed after parsing; merging makes new ones.
 type node struct {
-	shape shape
-	layer string   // common, role core, site ams, device cr1.ams, services, override
-	pos   position // of the value
-	key   position // of its key; of the value itself in a list
-	raw   string   // a scalar as written
-	keys  []string // of a mapping, in the order of the file
-	sub   map[string]*node
-	items []*node
-	chain []Source // of a merged node: all that set it, the winner last; empty: only this one did
+	shape  shape
+	layer  string   // common, role core, site ams, device cr1.ams, services, override
+	pos    position // of the value
+	key    position // of its key; of the value itself in a list
+	raw    string   // a scalar as written
+	keys   []string // of a mapping, in the order of the file
+	sub    map[string]*node
+	items  []*node
+	rule   listRule // of a list: how it joins the one of the layers before
+	joined bool     // of a merged list: items were merged by key
+	chain  []Source // of a merged node: all that set it, the winner last; empty: only this one did
 }
 
 // get walks down by keys and gives nil where there is nothing: no such key, or taken back by null. A nil node has nothing.
@@ -119,14 +121,15 @@ type parser struct {
 	file     string
 	layer    string
 	data     string
+	layered  bool // the file is merged with others
 	problems *Problems
 	nodes    int
 	open     map[*yaml.Node]bool // anchors that are being expanded
 }
 
-// parseYAML reads one document. An empty file is an empty mapping; nil means that the problems say why there is nothing.
-func parseYAML(file, layer string, data []byte, problems *Problems) *node {
-	p := &parser{file: file, layer: layer, data: string(data), problems: problems, open: map[*yaml.Node]bool{}}
+// parseYAML reads one document; layered says that it is merged with others, so lists may say how. An empty file is an empty mapping; nil means that the problems say why there is nothing.
+func parseYAML(file, layer string, data []byte, layered bool, problems *Problems) *node {
+	p := &parser{file: file, layer: layer, data: string(data), layered: layered, problems: problems, open: map[*yaml.Node]bool{}}
 	dec := yaml.NewDecoder(strings.NewReader(p.data))
 	var doc, second yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
@@ -190,6 +193,7 @@ func (p *parser) convert(y *yaml.Node, key position) *node {
 	case yaml.MappingNode:
 		n.shape, n.sub = mapping, map[string]*node{}
 		p.mapping(n, y)
+		p.tag(n, y)
 	case yaml.SequenceNode:
 		n.shape = list
 		for _, e := range y.Content {
@@ -197,6 +201,7 @@ func (p *parser) convert(y *yaml.Node, key position) *node {
 				n.items = append(n.items, item)
 			}
 		}
+		p.tag(n, y)
 	case yaml.AliasNode:
 		if p.open[y.Alias] {
 			p.problems.add(p.at(y), "", "the alias *%s contains itself", y.Value)
@@ -272,13 +277,11 @@ func (p *parser) merge(n *node, m *yaml.Node) {
 // what YAML 1.1 and 1.2 read differently: octal and hexadecimal numbers, 12:34, 1_000, yes, no, on, off, dates.
 func (p *parser) scalar(n *node, y *yaml.Node) {
 	n.raw, n.shape = y.Value, text
-	if y.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+	if y.Style&yaml.TaggedStyle != 0 {
+		p.tag(n, y)
 		return
 	}
-	if y.Style&yaml.TaggedStyle != 0 {
-		if y.ShortTag() != "!!str" {
-			p.problems.add(n.pos, "remove the tag", "the tag %s means nothing here", y.Tag)
-		}
+	if y.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		return
 	}
 	switch {

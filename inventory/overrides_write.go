@@ -98,7 +98,7 @@ func prepareOverride(dir string, o NewOverride) ([]byte, error) {
 	}
 	text = append([]byte(line), text...)
 	var problems Problems
-	if root := parseYAML(file, "override", text, &problems); root == nil || !validate("override.json", root, false, &problems) {
+	if root := parseYAML(file, "override", text, false, &problems); root == nil || !validate("override.json", root, strictness{}, &problems) {
 		return nil, fmt.Errorf("write override: %w", problems.sorted())
 	}
 	return text, nil
@@ -135,8 +135,8 @@ func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
 // replaceable says since when the override in an existing file holds, or why the file can't be replaced by o.
 func replaceable(file string, data []byte, o NewOverride) (time.Time, error) {
 	var problems Problems
-	root := parseYAML(file, "override", data, &problems)
-	if root == nil || !validate("override.json", root, false, &problems) {
+	root := parseYAML(file, "override", data, false, &problems)
+	if root == nil || !validate("override.json", root, strictness{}, &problems) {
 		return time.Time{}, fmt.Errorf("the file exists and can't be read: %w", problems.sorted())
 	}
 	if task := root.get("task").string(); task != o.Task {

@@ -59,7 +59,7 @@ func readText(t *testing.T, dir, file string) string {
 
 func loadDisk(t *testing.T, dir string) *Network {
 	t.Helper()
-	net, err := load(os.DirFS(dir), dir, testTime)
+	net, err := load(os.DirFS(dir), dir, testTime, insideOf(os.DirFS(dir)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -171,10 +171,16 @@ func (s *schemaSet) homes(key string) string {
 	return strings.Join(in, " or ")
 }
 
-// validate holds a file against its schema and reports whether it passed. In the layers that are merged, null takes a
-// value back and is not looked at here.
-func validate(schema string, root *node, layered bool, problems *Problems) bool {
-	err := schemas().compiled[schema].Validate(root.plain(layered))
+// strictness is what a file need not have.
+type strictness struct {
+	layered bool // it is merged with others: null takes a value back and is not looked at here
+	partial bool // it is laid over another of the same kind: required keys may be in that one
+	whole   bool // it is merged: items of lists with `!by:KEY` are no parts any more
+}
+
+// validate holds a file against its schema and reports whether it passed.
+func validate(schema string, root *node, how strictness, problems *Problems) bool {
+	err := schemas().compiled[schema].Validate(root.plain(how.layered))
 	if err == nil {
 		return true
 	}
@@ -183,23 +189,33 @@ func validate(schema string, root *node, layered bool, problems *Problems) bool 
 		problems.add(root.pos, "", "validate: %v", err)
 		return false
 	}
+	x := &explainer{root: root, how: how, problems: problems}
 	before := len(*problems)
-	explain(failed, root, problems)
+	x.explain(failed)
 	schemas().checkKeys(schemaBase+schema+"#", root, "", problems)
-	if len(*problems) == before { // whatever it is, it must not pass
+	if len(*problems) == before && !x.excused { // whatever it is, it must not pass
 		problems.add(root.pos, "", "validate: %v", failed)
 	}
-	return false
+	return len(*problems) == before
+}
+
+// explainer turns what the validator says of a file into problems.
+type explainer struct {
+	root     *node
+	how      strictness
+	problems *Problems
+	excused  bool // something is missing that another layer may have
 }
 
 // explain turns the leaves of the validator's tree of causes into problems at the values they are about.
-func explain(e *jsonschema.ValidationError, root *node, problems *Problems) {
+func (x *explainer) explain(e *jsonschema.ValidationError) {
+	root, problems := x.root, x.problems
 	if _, ok := e.ErrorKind.(*kind.PropertyNames); ok {
 		return // see checkKeys
 	}
 	if len(e.Causes) > 0 {
 		for _, c := range e.Causes {
-			explain(c, root, problems)
+			x.explain(c)
 		}
 		return
 	}
@@ -216,6 +232,10 @@ func explain(e *jsonschema.ValidationError, root *node, problems *Problems) {
 			set.unknownKey(e.SchemaURL, n.sub[key], where, key, problems)
 		}
 	case *kind.Required:
+		if x.how.partial || x.inPart(e.InstanceLocation) {
+			x.excused = true
+			return
+		}
 		for _, key := range k.Missing {
 			problems.add(n.pos, set.describe(e.SchemaURL+"/properties/"+key), "%smissing key `%s`", label, key)
 		}
@@ -254,6 +274,19 @@ func explain(e *jsonschema.ValidationError, root *node, problems *Problems) {
 	default:
 		problems.add(n.pos, hint, "%s%v", label, e.ErrorKind)
 	}
+}
+
+// inPart says whether a value lies in an item of a list that is merged by key.
+func (x *explainer) inPart(path []string) bool {
+	if !x.how.layered || x.how.whole {
+		return false
+	}
+	for i := range path {
+		if n, _ := locate(x.root, path[:i]); n.rule.key != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // locate walks the validator's path and spells it with dots. Where the path ends early the last node found stands in.

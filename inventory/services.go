@@ -29,17 +29,21 @@ func (l *loader) makeServices() {
 		s := &Service{
 			Name:        name,
 			Description: v.get("description").string(),
+			Encryption:  v.get("encryption").isTrue(),
 			Protocol:    cmp.Or(v.get("lvs", "protocol").string(), "tcp"),
 			Port:        uint16(count(v.get("port"))),
 			Class:       v.get("lvs", "class").string(),
 			State:       v.get("state").string(),
-			Enabled:     v.get("lvs", "enabled").string() == "true",
+			Enabled:     v.get("lvs", "enabled").isTrue(),
+			Unannounced: v.get("lvs", "bgp").string() == "false",
 		}
+		l.describe(s, v)
 		l.net.Services = append(l.net.Services, s)
 		if !l.services.broken {
 			l.checkServiceSites(name, v)
 		}
 		if s.Class != "" {
+			s.Balancing = l.balancing(s, v.get("lvs"))
 			l.makeVIPs(s, v.get("ip"))
 		}
 	}

@@ -21,6 +21,7 @@ type app struct {
 	getenv  func(string) string
 
 	inventoryDir string
+	privateDir   string
 	sshConfig    string
 	colour       string
 	quiet        bool
@@ -62,11 +63,20 @@ func (a *app) loadNetwork() (*inventory.Network, error) {
 		return nil, cli.Hint(fmt.Errorf("no inventory in %s: it has no common.yaml", dir),
 			"name the tree with --inventory DIR or $RHAPSODE_INVENTORY; inventory/example is one to start from")
 	}
-	net, err := inventory.Load(dir)
+	net, err := a.readTree(dir)
 	if err != nil {
 		return nil, fmt.Errorf("load inventory %s: %w", dir, err)
 	}
 	return net, nil
+}
+
+// readTree reads the inventory in dir with its private tree.
+func (a *app) readTree(dir string) (*inventory.Network, error) {
+	private := a.privateDir
+	if private == "" {
+		private = a.getenv("RHAPSODE_PRIVATE")
+	}
+	return inventory.Options{Private: private}.Load(dir)
 }
 
 // selectDevices loads the inventory and picks the devices of a query.

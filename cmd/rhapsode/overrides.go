@@ -116,7 +116,7 @@ func (a *app) removeOverrides(dir string, list []*inventory.Device, paths [][]st
 	}
 	var left []string
 	if err == nil {
-		left, err = overriding(dir, devices, paths)
+		left, err = a.overriding(dir, devices, paths)
 	}
 	if err != nil {
 		return cli.Hint(cli.WithCode(cli.Failed, fmt.Errorf("the routers ARE changed, but an override may still say otherwise: %w", err)),
@@ -130,8 +130,8 @@ func (a *app) removeOverrides(dir string, list []*inventory.Device, paths [][]st
 
 // overriding says which overrides of the inventory in dir still deactivate any of the statements, by themselves or with
 // something above them.
-func overriding(dir string, devices []string, paths [][]string) ([]string, error) {
-	net, err := inventory.Load(dir)
+func (a *app) overriding(dir string, devices []string, paths [][]string) ([]string, error) {
+	net, err := a.readTree(dir)
 	if err != nil {
 		return nil, err
 	}

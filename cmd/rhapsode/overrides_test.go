@@ -116,7 +116,7 @@ func TestOffloadOverridesApart(t *testing.T) {
 		t.Fatalf("prepared %+v", list)
 	}
 	var out, note bytes.Buffer
-	a := &app{streams: &cli.Streams{Out: &out, Err: &note}}
+	a := &app{getenv: func(string) string { return "" }, streams: &cli.Streams{Out: &out, Err: &note}}
 	if err := a.writeOverrides(dir, list); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestOverridesAfterCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	var note bytes.Buffer
-	a := &app{streams: &cli.Streams{Out: &note, Err: &note}}
+	a := &app{getenv: func(string) string { return "" }, streams: &cli.Streams{Out: &note, Err: &note}}
 	if err := os.RemoveAll(filepath.Join(dir, "overrides")); err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,7 @@ func newRoot(a *app) *cobra.Command {
 	}
 	f := root.PersistentFlags()
 	f.StringVarP(&a.inventoryDir, "inventory", "i", "", "inventory `DIR` (default $RHAPSODE_INVENTORY, else the current directory)")
+	f.StringVar(&a.privateDir, "private", "", "private inventory `DIR` on top (default $RHAPSODE_PRIVATE, else what common.yaml says, if anything)")
 	f.StringVar(&a.sshConfig, "ssh-config", "", "ssh client configuration `FILE` (default $RHAPSODE_SSH_CONFIG, else ~/.ssh/config)")
 	f.StringVar(&a.colour, "color", "auto", "colour the result: auto, always or never")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress lines")
