@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -51,14 +52,13 @@ func (a *app) network() (*inventory.Network, error) {
 	return net, nil
 }
 
+// treeDir is the directory of the inventory.
+func (a *app) treeDir() string {
+	return cmp.Or(a.inventoryDir, a.getenv("RHAPSODE_INVENTORY"), ".")
+}
+
 func (a *app) loadNetwork() (*inventory.Network, error) {
-	dir := a.inventoryDir
-	if dir == "" {
-		dir = a.getenv("RHAPSODE_INVENTORY")
-	}
-	if dir == "" {
-		dir = "."
-	}
+	dir := a.treeDir()
 	if _, err := os.Stat(filepath.Join(dir, "common.yaml")); errors.Is(err, os.ErrNotExist) {
 		return nil, cli.Hint(fmt.Errorf("no inventory in %s: it has no common.yaml", dir),
 			"name the tree with --inventory DIR or $RHAPSODE_INVENTORY; inventory/example is one to start from")
