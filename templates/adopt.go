@@ -42,7 +42,7 @@ type (
 	AdoptedCommon struct {
 		Domain    string                     `yaml:"domain"`
 		ASN       uint32                     `yaml:"asn"`
-		Prefixes  []netip.Prefix             `yaml:"prefixes"`
+		Prefixes  []netip.Prefix             `yaml:"prefixes,flow"`
 		Providers map[string]AdoptedProvider `yaml:"providers,omitempty"`
 	}
 	// AdoptedProvider is a network that transit is bought from.

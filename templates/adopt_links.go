@@ -59,8 +59,20 @@ func (a *adopter) interfaces() {
 			}
 			setIn(&i.Units, number, u)
 		}
+		lost := without(at.words, "description", "mtu", "unit", "vlan-tagging", "flexible-vlan-tagging")
+		if len(i.Units) == 0 && len(lost)+len(units) > 0 {
+			continue // a member of a bundle, a switched port: it has no facts of ours, and so stays as it is
+		}
+		if len(lost) > 0 {
+			a.note("%s: no template renders its %s, which a commit would remove", name, strings.Join(lost, ", "))
+		}
 		setIn(&a.out.Device.Interfaces, name, i)
 	}
+}
+
+// without gives the words that are none of some.
+func without(words []string, some ...string) []string {
+	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return slices.Contains(some, w) })
 }
 
 func (a *adopter) unit(name, number string, at *wordTree, description string) AdoptedUnit {
@@ -135,8 +147,12 @@ func (a *adopter) bgp() {
 		case at.value("type") == "internal":
 			a.note("BGP group %s is internal: it is rendered once its neighbours are devices of the inventory", group)
 		default:
+			had := len(a.out.Device.Transits)
 			for _, n := range at.all("neighbor") {
 				a.transit(group, at, n)
+			}
+			if group != "transit4" && group != "transit6" && len(a.out.Device.Transits) > had {
+				a.note("peers of BGP group %s are rendered in transit4 and transit6: no neighbour can be in two groups, delete it there in the same commit", group)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ groups { links { interfaces { <xe-*> { mtu 9192; } } } }
 interfaces {
   apply-groups links;
   xe-0/0/0 { description "Transit: north"; unit 0 { family inet { address 198.51.100.1/31; } family inet6 { address fe80::1/64; } } }
-  xe-0/0/1 { vlan-tagging; unit 5 { vlan-id 5; family inet { address 192.0.2.17/31; } } inactive: unit 6 { vlan-id 6; family inet { address 192.0.2.19/31; } }
+  xe-0/0/1 { vlan-tagging; hold-time up 100 down 0; unit 5 { vlan-id 5; family inet { address 192.0.2.17/31; } } inactive: unit 6 { vlan-id 6; family inet { address 192.0.2.19/31; } }
     unit 7 { family inet { address 192.0.2.21/31; } } }
   xe-0/0/2 { gigether-options { 802.3ad ae0; } }
   lo0 { unit 0 { family inet { address 127.0.0.1/32; address 192.0.2.9/32; address 192.0.2.1/32; } } }
@@ -56,7 +56,7 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("users %+v", d.Users)
 	}
 	north, core := d.Interfaces["xe-0/0/0"], d.Interfaces["xe-0/0/1"]
-	if len(d.Interfaces) != 3 || north.MTU != 9192 || north.Units[0].Kind != "border" || len(north.Units[0].Addresses) != 1 ||
+	if len(d.Interfaces) != 2 || north.MTU != 9192 || north.Units[0].Kind != "border" || len(north.Units[0].Addresses) != 1 ||
 		len(core.Units) != 1 || core.Units[5].Kind != "internal" || core.Units[5].Metric != 7 || core.Units[5].VLAN != 5 {
 		t.Errorf("interfaces %+v", d.Interfaces)
 	}
@@ -70,7 +70,7 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("directors %+v, %+v", d.LVS, a.Shared.Hosts)
 	}
 	for _, want := range []string{
-		"user tmp is left out", "a key that is none", "xe-0/0/1.7 is left out", "several IPv4 addresses, 192.0.2.1", "static route 203.0.113.0/24 is left out",
+		"user tmp is left out", "a key that is none", "xe-0/0/1.7 is left out", "xe-0/0/1: no template renders its hold-time", "several IPv4 addresses, 192.0.2.1", "static route 203.0.113.0/24 is left out",
 		"BGP neighbour 203.0.113.99 of group EDGE is left out", "BGP neighbour 198.51.100.0 has no prefix limit", "`type`", "`prefixes`",
 	} {
 		if !slices.ContainsFunc(a.Notes, func(n string) bool { return strings.Contains(n, want) }) {
