@@ -14,7 +14,8 @@ import (
 // The commands come in phases: unprotect; delete; deactivate what stays; set, and deactivate what is new; activate;
 // annotate; insert, for lists that the user orders; protect. What is protected on both sides and changes is unprotected
 // first, and protected again. Within a phase they follow the configuration. (What stays
-// is deactivated before anything is set, since setting a statement deletes an active one that it excludes.)
+// is deactivated before anything is set, since setting a statement deletes an active one that it excludes; what is active
+// and stays so may be spared in that way.)
 //
 // A command for a statement that the schema doesn't know doesn't say where keywords end and values begin: it names the
 // change, and entering it can give another shape of the same words.
@@ -40,7 +41,44 @@ func (e *editor) children(path []string, b, a *junos.Node) (hollow bool) {
 		}
 		hollow = !e.single(path, first(s.before), first(s.after)) && hollow
 	}
+	e.spare(path, b, a)
 	return hollow
+}
+
+// spare deactivates, while others are set, what is active on both sides and would be deleted by that: an inactive
+// statement that is new and excludes it.
+func (e *editor) spare(path []string, b, a *junos.Node) {
+	in := func(n *junos.Node) *junos.Node { // as it was before
+		i := slices.IndexFunc(b.Children, func(o *junos.Node) bool { return junos.Same(o, n) })
+		if i < 0 {
+			return nil
+		}
+		return b.Children[i]
+	}
+	for _, o := range a.Children {
+		if !o.Inactive || !junos.IsAlternative(o) || in(o) != nil {
+			continue
+		}
+		for _, n := range a.Children {
+			if n.Inactive || !junos.Exclude(o, n) {
+				continue
+			}
+			was := in(n)
+			if was == nil || was.Inactive {
+				continue
+			}
+			at := slices.Concat(path, n.Words())
+			if leafy(n) {
+				at = address(path, n)
+			}
+			count, p := e.count(), joinPath(at)
+			if !slices.Contains(e.activates, "activate "+p) {
+				e.deactivates = append(e.deactivates, "deactivate "+p)
+				e.activates = append(e.activates, "activate "+p)
+				e.reprotect(p, was, n, count)
+			}
+		}
+	}
 }
 
 // single edits a statement of which there is one at most on each side. It reports whether it stays at all times.

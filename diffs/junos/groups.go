@@ -231,9 +231,16 @@ func inherit(n *Node, s source) {
 
 // excluded reports whether n has a statement that excludes c.
 func excluded(n, c *Node) bool {
-	return c.Schema != nil && c.Schema.choice != 0 && slices.ContainsFunc(n.Children, func(o *Node) bool {
-		return o.Schema != nil && o.Schema.choice == c.Schema.choice && o.Name != c.Name && !o.Inactive
-	})
+	return slices.ContainsFunc(n.Children, func(o *Node) bool { return !o.Inactive && o.Name != c.Name && Exclude(o, c) })
+}
+
+// IsAlternative reports whether there are statements that exclude n.
+func IsAlternative(n *Node) bool { return n.Schema != nil && n.Schema.choice != 0 }
+
+// Exclude reports whether two statements of one parent are of a kind of which only one can be active: setting one deletes
+// an active other.
+func Exclude(a, b *Node) bool {
+	return IsAlternative(a) && IsAlternative(b) && a.Schema != b.Schema && a.Schema.choice == b.Schema.choice
 }
 
 // inheritValues adds the values of a group that a leaf-list does not have yet.
