@@ -11,23 +11,23 @@ import (
 // in which they have to be entered. They are the same for any two pairs of configurations that mean the same, however
 // they were written, so that two edits are compared with slices.Equal.
 //
-// The commands come in phases: unprotect; delete; deactivate what stays; set, and deactivate what is new; activate;
-// annotate; insert, for lists that the user orders; protect. What is protected on both sides and changes is unprotected
-// first, and protected again. Within a phase they follow the configuration. (What stays
-// is deactivated before anything is set, since setting a statement deletes an active one that it excludes; what is active
-// and stays so may be spared in that way.)
+// The commands come in phases: unprotect; delete; deactivate what stays; set and deactivate what is new, the inactive
+// one of alternatives first; activate; annotate; insert, for lists that the user orders; protect. What is protected on
+// both sides and changes is unprotected first, and protected again. Within a phase they follow the configuration. (What
+// stays is deactivated before anything is set, since setting a statement deletes an active one that it excludes; what
+// is active and stays so may be spared in that way.)
 //
 // A command for a statement that the schema doesn't know doesn't say where keywords end and values begin: it names the
 // change, and entering it can give another shape of the same words.
 func Edits(before, after *junos.Tree) []string {
 	e := &editor{}
 	e.children(nil, before.Root, after.Root)
-	return slices.Concat(e.unprotects, e.deletes, e.deactivates, e.sets, e.activates, e.annotations, e.inserts, e.protects)
+	return slices.Concat(e.unprotects, e.deletes, e.deactivates, e.alternatives, e.sets, e.activates, e.annotations, e.inserts, e.protects)
 }
 
 // editor collects commands by phase.
 type editor struct {
-	unprotects, deletes, deactivates, sets, activates, annotations, inserts, protects []string
+	unprotects, deletes, deactivates, alternatives, sets, activates, annotations, inserts, protects []string
 }
 
 // children edits what two nodes hold. It reports whether nothing of what before holds stays: then the node itself may
@@ -117,7 +117,7 @@ func (e *editor) common(path []string, b, a *junos.Node) (stays bool) {
 
 // count gives the number of commands that change something.
 func (e *editor) count() int {
-	return len(e.deletes) + len(e.deactivates) + len(e.sets) + len(e.activates) + len(e.annotations) + len(e.inserts)
+	return len(e.deletes) + len(e.deactivates) + len(e.alternatives) + len(e.sets) + len(e.activates) + len(e.annotations) + len(e.inserts)
 }
 
 // reprotect lifts the protection of a statement that is protected on both sides, if there have been commands for it or
@@ -322,13 +322,17 @@ func (e *editor) add(path []string, n *junos.Node) {
 		case "annotate":
 			e.annotations = append(e.annotations, line)
 		default:
-			e.sets = append(e.sets, line)
+			if n.Inactive && junos.IsAlternative(n) {
+				e.alternatives = append(e.alternatives, line)
+			} else {
+				e.sets = append(e.sets, line)
+			}
 		}
 	}
 }
 
-// inactiveFirst puts the inactive leaves of a statement, at all depths, in front of the active ones beside them: setting
-// one deletes an active one that it excludes.
+// inactiveFirst puts the inactive alternatives in a statement, at all depths, in front of the active ones: setting one
+// deletes an active one that it excludes.
 func inactiveFirst(n *junos.Node) *junos.Node {
 	if leafy(n) {
 		return n
@@ -343,7 +347,8 @@ func inactiveFirst(n *junos.Node) *junos.Node {
 	c.Children = make([]*junos.Node, 0, len(n.Children))
 	for _, first := range []bool{true, false} {
 		for _, child := range n.Children {
-			if (leafy(child) && child.Inactive && (unnamed < 2 || !child.Is(junos.Hidden))) == first {
+			ordered := unnamed > 1 && leafy(child) && child.Is(junos.Hidden)
+			if (child.Inactive && junos.IsAlternative(child) && !ordered) == first {
 				c.Children = append(c.Children, inactiveFirst(child))
 			}
 		}

@@ -359,7 +359,7 @@ func dropChoices(n *Node) {
 	}
 	seen, drop := make([]behind, 0, 8), false
 	for i, c := range slices.Backward(n.Children) {
-		if c.Schema == nil || c.Schema.choice == 0 || c.Inactive || c.Op&DeleteOp != 0 {
+		if !IsAlternative(c) || c.Op&DeleteOp != 0 || inactive(n, c) {
 			continue
 		}
 		at := slices.IndexFunc(seen, func(b behind) bool { return b.schema.choice == c.Schema.choice })
@@ -374,6 +374,11 @@ func dropChoices(n *Node) {
 	if drop {
 		n.Children = slices.DeleteFunc(n.Children, func(c *Node) bool { return c == nil })
 	}
+}
+
+// inactive reports whether child c of n is inactive once it is joined with its twins: it adds to a statement that is.
+func inactive(n, c *Node) bool {
+	return c.Inactive || slices.ContainsFunc(n.Children, func(o *Node) bool { return o != nil && o.Inactive && Same(o, c) })
 }
 
 // settleUnknown decides together what the unknown statements of one block are: a keyword that stands with braces and
