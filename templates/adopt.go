@@ -142,6 +142,7 @@ func Adopt(running *junos.Tree, o AdoptOptions) (*Adopted, error) {
 	if err := a.identity(); err != nil {
 		return nil, err
 	}
+	a.inactive(tree)
 	a.system()
 	a.loopback()
 	a.routing()
@@ -174,6 +175,16 @@ func newWordTree(t *junos.Tree) *wordTree {
 		}
 	}
 	return root
+}
+
+// inactive notes what is left out because it is inactive.
+func (a *adopter) inactive(t *junos.Tree) {
+	junos.Walk(t.Root, func(path []string, n *junos.Node) bool {
+		if n.Inactive {
+			a.note("%s is inactive and left out", strings.Join(path, " "))
+		}
+		return !n.Inactive
+	})
 }
 
 func dropInactive(n *junos.Node) {

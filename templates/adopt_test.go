@@ -70,7 +70,7 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("directors %+v, %+v", d.LVS, a.Shared.Hosts)
 	}
 	for _, want := range []string{
-		"user tmp is left out", "a key that is none", "xe-0/0/1.7 is left out", "xe-0/0/1: no template renders its hold-time", "several IPv4 addresses, 192.0.2.1", "static route 203.0.113.0/24 is left out",
+		"user tmp is left out", "protocols bgp group OLD is inactive and left out", "interfaces xe-0/0/1 unit 6 is inactive", "a key that is none", "xe-0/0/1.7 is left out", "xe-0/0/1: no template renders its hold-time", "several IPv4 addresses, 192.0.2.1", "static route 203.0.113.0/24 is left out",
 		"BGP neighbour 203.0.113.99 of group EDGE is left out", "BGP neighbour 198.51.100.0 has no prefix limit", "`type`", "`prefixes`",
 	} {
 		if !slices.ContainsFunc(a.Notes, func(n string) bool { return strings.Contains(n, want) }) {

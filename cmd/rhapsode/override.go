@@ -205,7 +205,8 @@ func age(d time.Duration) string {
 }
 
 func newOverrideDrop(a *app) *cobra.Command {
-	return &cobra.Command{
+	var jsonOut bool
+	cmd := &cobra.Command{
 		Use:   "drop FILE|TASK",
 		Short: "remove an override from the inventory; no router is touched",
 		Long: `Remove the file of an override, or all that name a task. No router is touched: what is inactive there stays inactive, held
@@ -214,11 +215,13 @@ in every diff, until somebody runs "rhapsode activate" (which removes the overri
   rhapsode override drop T123456`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOverride,
-		RunE:              func(_ *cobra.Command, args []string) error { return a.overrideDrop(args[0]) },
+		RunE:              func(_ *cobra.Command, args []string) error { return a.overrideDrop(args[0], jsonOut) },
 	}
+	cmd.Flags().BoolVar(&jsonOut, "json", false, "print JSON, one object a file")
+	return cmd
 }
 
-func (a *app) overrideDrop(name string) error {
+func (a *app) overrideDrop(name string, jsonOut bool) error {
 	net, err := a.network()
 	if err != nil {
 		return err
@@ -247,11 +250,21 @@ func (a *app) overrideDrop(name string) error {
 			if err := os.Remove(filepath.Join(net.Dir, filepath.FromSlash(o.File))); err != nil {
 				return fmt.Errorf("drop override: %w", err)
 			}
-			a.streams.Printf("%s\n", o.File)
+			if err := a.printDropped(o, jsonOut); err != nil {
+				return err
+			}
 		}
 		a.streams.Notef("where %s is inactive, it stays so until: rhapsode activate '%s' '%s' -m %q",
 			strings.Join(o.Path, " "), o.Query, strings.Join(o.Path, " "), o.Task+" …")
 	}
+	return nil
+}
+
+func (a *app) printDropped(o *inventory.Override, jsonOut bool) error {
+	if jsonOut {
+		return a.printJSON(map[string]any{"file": o.File, "task": o.Task, "devices": o.Query})
+	}
+	a.streams.Printf("%s\n", o.File)
 	return nil
 }
 
