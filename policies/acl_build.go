@@ -3,6 +3,7 @@ package policies
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -25,6 +26,15 @@ type Chosen struct {
 	Added *Set
 	// Security are the security policies; nil where no file has any.
 	Security *Security
+	// Uses are the names that each object was made of, by the last two words of its path: `filter border-in4`. Those of
+	// all security policies together stand under `security`.
+	Uses map[string]*Uses
+}
+
+// Uses are names that went into an object, sorted.
+type Uses struct {
+	Tokens []string // definitions, and those that these are made of
+	Vars   []string
 }
 
 // Build makes the objects that the named files hold, for one device. names are those of Names; one that is not there is
@@ -34,8 +44,8 @@ func (d *Data) Build(names []string, env Environment) (*Chosen, error) {
 		env.Definitions = &Definitions{}
 	}
 	b := &builder{
-		env: env, taken: map[string]place{}, lists: map[string]bool{},
-		out: &Chosen{Set: &Set{}, Added: &Set{}}, security: newSecurityBuilder(),
+		env: env, taken: map[string]place{}, lists: map[string]bool{}, used: newUsage(),
+		out: &Chosen{Set: &Set{}, Added: &Set{}, Uses: map[string]*Uses{}}, security: newSecurityBuilder(),
 	}
 	if env.Have != nil {
 		*b.out.Set = Set{
@@ -79,14 +89,37 @@ type builder struct {
 	taken    map[string]place // by what this build has made
 	lists    map[string]bool  // prefix-lists of the device
 	security *securityBuilder
+	used     usage // by the objects that are being made
+}
+
+// usage gathers the names that objects are made of.
+type usage struct{ tokens, vars map[string]bool }
+
+func newUsage() usage { return usage{map[string]bool{}, map[string]bool{}} }
+
+// note adds the names to those of an object.
+func (b *builder) note(id string) {
+	have := b.out.Uses[id]
+	if have == nil {
+		have = &Uses{}
+		b.out.Uses[id] = have
+	}
+	add := func(list []string, names map[string]bool) []string {
+		list = slices.AppendSeq(list, maps.Keys(names))
+		slices.Sort(list)
+		return slices.Compact(list)
+	}
+	have.Tokens, have.Vars = add(have.Tokens, b.used.tokens), add(have.Vars, b.used.vars)
 }
 
 // filter makes what a filter says for each of its targets.
 func (b *builder) filter(x *aclFilter) {
 	for _, t := range x.targets {
+		b.used = newUsage()
 		t.options = b.expand(t.options)
 		if t.platform == "srx" {
 			b.security.policies(b, x, t)
+			b.note("security")
 			continue
 		}
 		b.juniper(x, t)
@@ -106,6 +139,7 @@ func (b *builder) put(o Object, at place, replace bool) {
 		return
 	}
 	b.taken[id] = at
+	b.note(id)
 	ours := b.out.Set.replace(o)
 	switch {
 	case ours && !replace:
@@ -227,6 +261,7 @@ func (b *builder) expandText(s string, at place) string {
 // variable gives the values of a variable.
 func (b *builder) variable(name string, at place) []string {
 	v, ok := b.env.Vars[name]
+	b.used.vars[name] = true
 	if !ok {
 		b.errs.add(at, meant(name, "variables", b.env.Vars), "there is no variable %s on this device", name)
 	}

@@ -35,6 +35,7 @@ func (b *builder) addresses(t *aclTerm, key string, f Family) (list []AddressMat
 func (b *builder) network(w word) []netip.Prefix {
 	if tokenForm.MatchString(w.text) {
 		list, err := b.env.Definitions.Network(w.text)
+		b.env.Definitions.below(b.env.Definitions.networks, w.text, b.used.tokens)
 		if err != nil {
 			b.errs.add(w.at, "", "%v", err)
 		}
@@ -148,6 +149,7 @@ func (b *builder) portsOf(t *aclTerm, key string, protocols ...string) []Range {
 			continue
 		}
 		list, err := b.env.Definitions.Service(w.text)
+		b.env.Definitions.below(b.env.Definitions.services, w.text, b.used.tokens)
 		if err != nil {
 			b.errs.add(w.at, "", "%v", err)
 		}

@@ -133,11 +133,13 @@ func (b *builder) routing(r routingData) {
 		b.lists[x.Name] = true
 	}
 	for _, o := range r["communities"] {
+		b.used = newUsage()
 		c := &Community{Name: b.nameOf(o), Comment: b.expandText(o.comment, o.name.at), Invert: o.flags["invert-match"]}
 		c.Members = texts(b.expand(o.keys["members"].words))
 		b.put(c, o.name.at, o.replace)
 	}
 	for _, o := range r["as-paths"] {
+		b.used = newUsage()
 		a := &ASPath{Name: b.nameOf(o), Comment: b.expandText(o.comment, o.name.at)}
 		for _, w := range o.keys["path"].words {
 			a.Regex = b.expandText(w.text, w.at)
@@ -153,6 +155,7 @@ func (b *builder) nameOf(o *routingObject) string { return b.expandText(o.name.t
 
 // prefixList makes a list of one family or of both, or with `family: mixed` a pair, NAME4 and NAME6.
 func (b *builder) prefixList(o *routingObject) {
+	b.used = newUsage()
 	before := len(b.errs)
 	var prefixes []netip.Prefix
 	for _, w := range b.expand(o.keys["addresses"].words) {
@@ -189,6 +192,7 @@ func (b *builder) prefixList(o *routingObject) {
 
 // policyStatement makes a policy-statement.
 func (b *builder) policyStatement(o *routingObject) {
+	b.used = newUsage()
 	before := len(b.errs)
 	p := &PolicyStatement{Name: b.nameOf(o), Comment: b.expandText(o.comment, o.name.at)}
 	for _, x := range o.terms {

@@ -198,6 +198,20 @@ func expand(in map[string]*binding, name string, seen map[string]bool, visit fun
 	}
 }
 
+// below adds a name and those that it is made of.
+func (d *Definitions) below(in map[string]*binding, name string, to map[string]bool) {
+	x := in[name]
+	if x == nil || to[name] {
+		return
+	}
+	to[name] = true
+	for _, i := range x.items {
+		if i.token != "" {
+			d.below(in, i.token, to)
+		}
+	}
+}
+
 // minimal sorts prefixes, IPv4 first, and leaves out those inside of others.
 func minimal(list []netip.Prefix) []netip.Prefix {
 	slices.SortFunc(list, comparePrefix)
