@@ -172,6 +172,7 @@ func (l *loader) makeDevice(d *Device, v *node) {
 	l.makeRouting(d, v, need)
 	l.makeVLANs(d, v, need)
 	l.makeZones(d, v)
+	l.makePolicies(d, v)
 }
 
 // needed asks for a key below a node; where is the node's own key with a dot, for the message.
@@ -253,6 +254,7 @@ func (l *loader) makeUnit(d *Device, i *Interface, number string, v *node, need 
 		Kind:        InterfaceKind(need(where, v, "kind").string()),
 		VLAN:        uint16(count(v.get("vlan"))),
 		Metric:      uint16(count(v.get("metric"))),
+		Filters:     attached(v.get("filters")),
 	}
 	for _, e := range v.get("addresses").elements() {
 		p := one(l, e, parseInterfaceAddress)

@@ -10,6 +10,8 @@
 //	services.yaml          the service catalogue
 //	pools.yaml             the servers behind the services; optional
 //	overrides/*.yaml       dated, task-named exceptions
+//	policies/*.yaml        filters and routing policy that devices choose, kept as they are
+//	definitions/           names that the policies use: *.net, *.svc, *.yaml, kept as they are
 //	templates/             a user's own templates; they are not facts, and not read here
 //
 // A device's values are merged from common, its role, its site and itself, the later winning. Maps merge key by key at

@@ -27,6 +27,9 @@ type Network struct {
 	Overrides []*Override // dated exceptions, sorted by file and path; expired ones too: an expired override stays in force
 	Warnings  []Problem   // what is doubtful but does not stop anything, sorted by file and line
 
+	PolicyFiles     []DataFile // policies/, sorted by path
+	DefinitionFiles []DataFile // definitions/, sorted by path
+
 	values map[*Device]*node // merged values of a device, each with its sources; nil in a Network built by hand
 	shared *node             // the services and the values of common.yaml alone
 }
@@ -246,6 +249,10 @@ type Device struct {
 	Transits      []*Peer   // external BGP peers on our border, sorted by address
 	InternalPeers []*Device // the other routers of our role that are not `planned`, sorted by name: iBGP between loopbacks
 
+	Policies        []string            // the files in policies/ that it chooses
+	Vars            map[string][]string // for the ${NAME} of policies: each of one or several words
+	LoopbackFilters *AttachedFilters    // on lo0, for what is addressed to the device itself; nil: none
+
 	ECMP        bool       // packets are shared flow by flow among equal paths
 	Maintenance bool       // BGP neighbours are asked to use the router last: GRACEFUL_SHUTDOWN (RFC 8326)
 	OSPFExport  []Exported // what OSPF is told beside the links, sorted
@@ -387,9 +394,10 @@ type Unit struct {
 	Number      int
 	Description string
 	Kind        InterfaceKind
-	VLAN        uint16         // 0: untagged
-	Addresses   []netip.Prefix // v4 before v6, as given within a family
-	Metric      uint16         // OSPF cost on internal and transport links; 0: default
+	VLAN        uint16           // 0: untagged
+	Addresses   []netip.Prefix   // v4 before v6, as given within a family
+	Metric      uint16           // OSPF cost on internal and transport links; 0: default
+	Filters     *AttachedFilters // nil: those of the kind
 }
 
 // Peer is an external BGP neighbour.

@@ -165,6 +165,12 @@ func (l *loader) readPart(p part) error {
 	for _, f := range folders {
 		names = append(names, f.name)
 	}
+	for _, f := range l.dataFolders() {
+		names = append(names, f.name)
+		if err := l.readData(p, f); err != nil {
+			return err
+		}
+	}
 	for _, e := range entries {
 		name := e.Name()
 		switch {
