@@ -88,7 +88,7 @@ func (l *loader) makePolicies(d *Device, v *node) {
 	for _, e := range v.get("policies").elements() {
 		name := e.string()
 		if !slices.Contains(known, name) {
-			l.problems.add(e.pos, meant(name, "policies", known), "device %s: unknown policy %s, there is no policies/%s.yaml", d.Name, name, name)
+			l.problems.add(e.pos, meant(name, "policies", known), "unknown policy %s, there is no policies/%s.yaml", name, name)
 			continue
 		}
 		d.Policies = append(d.Policies, name)

@@ -28,6 +28,8 @@ type engine struct {
 	places []place         // by the number in a mark
 	own    map[string]bool // which files are a user's
 
+	policies *policyCache // nil: files of policies are parsed for each device
+
 	tracer  *tracer                 // of an engine that traces
 	tracing func() (*engine, error) // the same templates in an engine that traces; made when first asked for
 }

@@ -74,7 +74,7 @@ func TestOrigin(t *testing.T) {
 		t.Fatal(err)
 	}
 	net, dev := small()
-	p, err := newPage(net, dev)
+	p, err := newPage(net, dev, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

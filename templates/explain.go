@@ -53,7 +53,7 @@ func (e *engine) explain(net *inventory.Network, dev *inventory.Device) ([]Line,
 	if err != nil {
 		return nil, err
 	}
-	page, err := newPage(net, dev)
+	page, err := newPage(net, dev, e.policies)
 	if err != nil {
 		return nil, err
 	}
@@ -346,6 +346,7 @@ func (k *keyer) objects(p *page) map[string][]ref {
 		out["filter "+policies.TransportIn+d] = slices.Concat(offload, exempt)
 	}
 	out["prefix-list "+policies.ServiceIPs4], out["prefix-list "+policies.ServiceIPs6] = services, services
+	maps.Copy(out, p.chosenRefs(k))
 	for name, refs := range out {
 		list := slices.Clone(refs)
 		for i := range list {

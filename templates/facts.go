@@ -24,12 +24,16 @@ type page struct {
 	Communities []string
 	Policies    []string
 
+	Chosen chosen // what the device's own policies hold
+
 	library *policies.Set
-	refs    map[string][]ref // what the objects of library were made of; only when tracing
+	uses    map[string]*policies.Uses // of the objects of Chosen
+	tokens  []fact                    // that these may be made of
+	refs    map[string][]ref          // what the objects of library were made of; only when tracing
 }
 
 // newPage collects the facts about a device and builds the policies that its templates place.
-func newPage(net *inventory.Network, dev *inventory.Device) (*page, error) {
+func newPage(net *inventory.Network, dev *inventory.Device, cache *policyCache) (*page, error) {
 	if dev.Site == nil {
 		return nil, fmt.Errorf("collect facts: the device has no site")
 	}
@@ -47,7 +51,14 @@ func newPage(net *inventory.Network, dev *inventory.Device) (*page, error) {
 	}
 	l := &library{page: p, offloads: offloads, set: &policies.Set{}}
 	l.build()
-	p.library = l.set
+	files, err := cache.of(net)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.choose(files); err != nil {
+		return nil, err
+	}
+	p.library, p.uses, p.tokens = l.set, l.uses, l.tokens
 	for _, x := range l.set.PrefixLists {
 		p.PrefixLists = append(p.PrefixLists, x.Name)
 	}
@@ -100,6 +111,8 @@ type library struct {
 	page     *page
 	offloads []policies.Offload
 	set      *policies.Set
+	uses     map[string]*policies.Uses
+	tokens   []fact
 }
 
 func (l *library) build() {

@@ -44,8 +44,11 @@ func functions(set *policies.Set) template.FuncMap {
 	}
 	if set == nil {
 		unready := func(string) (string, error) { return "", errNoFacts }
-		for _, name := range []string{"filter", "policy", "prefixlist", "community"} {
+		for _, name := range []string{"filter", "policy", "prefixlist", "community", "aspath"} {
 			out[name] = unready
+		}
+		out["attached"] = func(inventory.InterfaceKind, *inventory.AttachedFilters) (attached, error) {
+			return attached{}, errNoFacts
 		}
 		return out
 	}
@@ -53,6 +56,8 @@ func functions(set *policies.Set) template.FuncMap {
 	out["policy"] = placing("policy-statement", set.Policies)
 	out["prefixlist"] = placing("prefix-list", set.PrefixLists)
 	out["community"] = placing("community", set.Communities)
+	out["aspath"] = placing("as-path", set.ASPaths)
+	out["attached"] = attaching(set)
 	return out
 }
 

@@ -35,6 +35,7 @@ var fieldKeys = map[string]map[string][]string{
 		"RouterID": {"router_id", "loopback.ipv4"}, "Loopback4": {"loopback.ipv4"}, "Loopback6": {"loopback.ipv6"},
 		"Management": {"management"}, "Interfaces": {"interfaces"}, "Users": {"users"}, "LVS": {"lvs"}, "Transits": {"transits"},
 		"NTPServers": {"ntp_servers"}, "NameServers": {"name_servers"}, "SyslogHosts": {"syslog_hosts"}, "StaticRoutes": {"static_routes"},
+		"Policies": {"policies"}, "LoopbackFilters": {"loopback_filters"},
 	},
 	"Management": {"Interface": {"interface"}, "Address": {"address"}, "Gateway": {"gateway"}},
 	"LVS": {
@@ -43,6 +44,7 @@ var fieldKeys = map[string]map[string][]string{
 	"Interface": {"Name": {""}, "Description": {"description"}, "MTU": {"mtu"}, "Units": {"units"}},
 	"Unit": {
 		"Number": {""}, "Description": {"description"}, "Kind": {"kind"}, "VLAN": {"vlan"}, "Addresses": {"addresses"}, "Metric": {"metric"},
+		"Filters": {"filters"},
 	},
 	"Peer":        {"Name": {"provider"}, "Addr": {""}, "ASN": {"/providers.NAME.asn"}, "PrefixLimit": {"prefix_limit", "/providers.NAME.prefix_limit"}},
 	"User":        {"Name": {""}, "UID": {"uid"}, "Class": {"class"}, "SSHKeys": {"ssh_keys"}},
@@ -190,6 +192,8 @@ func (k *keyer) ofPage(p *page, name string) []ref {
 		return k.of(p.Site, "PingOffload")
 	case "Transit4", "Transit6":
 		return k.of(k.device, "Transits")
+	case "Chosen":
+		return k.of(k.device, "Policies")
 	}
 	return nil
 }

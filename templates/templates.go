@@ -52,7 +52,9 @@ func New(overlay fs.FS) (*Renderer, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Renderer{e}, nil
+		own := *e
+		own.policies = &policyCache{}
+		return &Renderer{&own}, nil
 	}
 	if err := checkOverlay(overlay); err != nil {
 		return nil, err
@@ -61,6 +63,7 @@ func New(overlay fs.FS) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.policies = &policyCache{}
 	return &Renderer{e}, nil
 }
 
@@ -78,7 +81,7 @@ func (e *engine) render(net *inventory.Network, dev *inventory.Device) (*Rendere
 }
 
 func (e *engine) renderDevice(net *inventory.Network, dev *inventory.Device) (*Rendered, error) {
-	page, err := newPage(net, dev)
+	page, err := newPage(net, dev, e.policies)
 	if err != nil {
 		return nil, err
 	}

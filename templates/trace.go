@@ -196,7 +196,8 @@ func newRecorder(x *tracer, k *keyer) *recorder {
 func (r *recorder) functions(p *page) template.FuncMap {
 	out := template.FuncMap{callRead: r.read, callBegin: r.begin, callEnd: r.end, callEnter: r.enter, callLeave: r.leave}
 	plain := functions(p.library)
-	for name, what := range map[string]string{"filter": "filter", "policy": "policy-statement", "prefixlist": "prefix-list", "community": "community"} {
+	out["attached"] = plain["attached"]
+	for name, what := range map[string]string{"filter": "filter", "policy": "policy-statement", "prefixlist": "prefix-list", "community": "community", "aspath": "as-path"} {
 		place, ok := plain[name].(func(string) (string, error))
 		if !ok {
 			continue
