@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"bytes"
 	"errors"
 	"flag"
 	"io/fs"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/tools/txtar"
+
+	"rhapsode/inventory/inventorytest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -39,47 +40,20 @@ func exampleTree(t testing.TB) fstest.MapFS {
 	return tree
 }
 
-// edit applies a section of a case to the tree:
-//
-//	-- replace FILE --     OLD, a line `====`, NEW; OLD, without its last newline, must be there exactly once
-//	-- write FILE --       the whole file
-//	-- append FILE --      at its end
-//	-- remove FILE --
-//
-// It reports false for sections that are none of these.
-func edit(t *testing.T, tree fstest.MapFS, section txtar.File) bool {
-	t.Helper()
-	verb, name, _ := strings.Cut(section.Name, " ")
-	switch verb {
-	case "write":
-		tree[name] = &fstest.MapFile{Data: section.Data}
-	case "remove":
-		if tree[name] == nil {
-			t.Fatalf("no file %s to remove", name)
-		}
-		delete(tree, name)
-	case "append":
-		tree[name] = &fstest.MapFile{Data: append(bytes.Clone(tree[name].Data), section.Data...)}
-	case "replace":
-		before, after, ok := strings.Cut(string(section.Data), "====\n")
-		before, after = strings.TrimSuffix(before, "\n"), strings.TrimSuffix(after, "\n")
-		if n := strings.Count(string(tree[name].Data), before); !ok || n != 1 {
-			t.Fatalf("replace %s: the old text is there %d times, want once", name, n)
-		}
-		tree[name] = &fstest.MapFile{Data: []byte(strings.Replace(string(tree[name].Data), before, after, 1))}
-	default:
-		return false
-	}
-	return true
-}
+// minMistakes is how many mistakes testdata/bad holds at the least.
+const minMistakes = 60
 
-// TestMistakes makes one mistake in a copy of the example and compares all that Load says of it. In testdata/bad it must
-// refuse the tree; in testdata/warn it must read it and warn.
+// TestMistakes changes a copy of the example and compares all that Load says of it. In testdata/bad is one mistake each:
+// Load must refuse the tree and say one thing. In testdata/several there are more; in testdata/warn it must read the tree
+// and warn.
 func TestMistakes(t *testing.T) {
-	for _, folder := range []string{"bad", "warn"} {
+	for _, folder := range []string{"bad", "several", "warn"} {
 		cases, err := filepath.Glob(filepath.Join("testdata", folder, "*.txtar"))
 		if err != nil || len(cases) == 0 {
 			t.Fatalf("no cases in testdata/%s: %v", folder, err)
+		}
+		if folder == "bad" && len(cases) < minMistakes {
+			t.Errorf("%d cases in testdata/bad, want %d", len(cases), minMistakes)
 		}
 		for _, name := range cases {
 			t.Run(folder+"/"+strings.TrimSuffix(path.Base(filepath.ToSlash(name)), ".txtar"), func(t *testing.T) {
@@ -92,7 +66,7 @@ func TestMistakes(t *testing.T) {
 				for i, section := range archive.Files {
 					if section.Name == "want" {
 						want = i
-					} else if !edit(t, tree, section) {
+					} else if !inventorytest.Edit(t, tree, section) {
 						t.Fatalf("unknown section %q", section.Name)
 					}
 				}
@@ -137,6 +111,9 @@ func says(t *testing.T, folder string, tree fs.FS) string {
 	}
 	var problems Problems
 	if errors.As(err, &problems) {
+		if (len(problems) == 1) != (folder == "bad") {
+			t.Errorf("%d problems in testdata/%s", len(problems), folder)
+		}
 		for _, p := range problems {
 			if p.File == "" || p.Message == "" || p.Line > 0 && p.Column < 1 {
 				t.Errorf("a problem without its place: %#v", p)

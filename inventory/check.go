@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -73,6 +74,105 @@ func (l *loader) checkServicePrefixes() {
 			}
 			all = append(all, owned{p, s, e.pos})
 		}
+	}
+}
+
+// checkOverlaps wants the prefixes of a list to be apart: one inside another says nothing, and hides which one is meant.
+func (l *loader) checkOverlaps(what string, n *node) {
+	var before []netip.Prefix
+	var at []position
+	for _, e := range n.elements() {
+		p, err := parsePrefix(e.string())
+		if err != nil {
+			continue // the schema's
+		}
+		for i, b := range before {
+			if !b.Overlaps(p) {
+				continue
+			}
+			hint := "keep the wider one"
+			if b == p {
+				hint = "remove one of the two"
+			}
+			l.problems.add(e.pos, hint, "%s: %s overlaps %s (%s)", what, p, b, at[i])
+			break
+		}
+		before, at = append(before, p), append(at, e.pos)
+	}
+}
+
+// checkPrefixLists looks at the lists of prefixes that become prefix-lists.
+func (l *loader) checkPrefixLists() {
+	common := l.common.value()
+	l.checkOverlaps("our own prefixes", common.get("prefixes"))
+	for _, s := range l.net.Sites {
+		v := l.sites[s.Name].value()
+		l.checkOverlaps("ping_offload.exempt of "+s.Name, v.get("ping_offload", "exempt"))
+		if l.isBroken(l.common, l.sites[s.Name]) {
+			continue
+		}
+		for _, e := range v.get("service_prefixes").elements() {
+			p := one(l, e, parsePrefix)
+			inside := func(own netip.Prefix) bool { return own.Bits() <= p.Bits() && own.Contains(p.Addr()) }
+			if p.IsValid() && !slices.ContainsFunc(l.net.Prefixes, inside) {
+				l.problems.add(e.pos, "add it to `prefixes` in common.yaml, or correct it", "service prefix %s of site %s lies outside of our own prefixes: the border would not tell spoofed packets from it", p, s.Name)
+			}
+		}
+	}
+}
+
+// checkSubnets wants each interface of a device to be in a network of its own, with an address that a host can have.
+func (l *loader) checkSubnets(d *Device, interfaces *node) {
+	type subnet struct {
+		prefix netip.Prefix
+		where  string
+		at     position
+	}
+	var before []subnet
+	for _, i := range d.Interfaces {
+		for _, u := range i.Units {
+			where := fmt.Sprintf("%s.%d", i.Name, u.Number)
+			for _, e := range interfaces.get(i.Name, "units", strconv.Itoa(u.Number), "addresses").elements() {
+				p, err := parseInterfaceAddress(e.string())
+				if err != nil {
+					continue
+				}
+				if p.Addr().Is4() && p.Bits() < 31 && (p.Addr() == p.Masked().Addr() || p.Addr() == lastOf(p)) {
+					l.problems.add(e.pos, "give it an address of a host", "device %s: %s has %s, the network's own address or its broadcast address", d.Name, where, p)
+				}
+				for _, b := range before {
+					if b.where != where && b.prefix.Overlaps(p) && b.prefix.Addr() != p.Addr() {
+						l.problems.add(e.pos, "correct the address or its length", "device %s: %s has %s, a network that %s is in already with %s (%s)", d.Name, where, p, b.where, b.prefix, b.at)
+						break
+					}
+				}
+				before = append(before, subnet{p, where, e.pos})
+			}
+		}
+	}
+}
+
+// lastOf is the last address of an IPv4 network.
+func lastOf(p netip.Prefix) netip.Addr {
+	a := p.Masked().Addr().As4()
+	for bit := p.Bits(); bit < 32; bit++ {
+		a[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return netip.AddrFrom4(a)
+}
+
+// checkStaticRoutes wants a device to have one static route to a prefix.
+func (l *loader) checkStaticRoutes(d *Device, routes *node) {
+	seen := map[string]*node{}
+	for _, r := range routes.elements() {
+		p := r.get("prefix")
+		if p == nil {
+			continue
+		}
+		if first := seen[p.raw]; first != nil {
+			l.problems.add(p.pos, "keep one; `!by:prefix` merges a route into that of an earlier layer", "device %s: static route %s is there twice (%s)", d.Name, p.raw, first.pos)
+		}
+		seen[p.raw] = p
 	}
 }
 

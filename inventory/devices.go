@@ -149,6 +149,9 @@ func (l *loader) makeDevice(d *Device, v *node) {
 	l.makeManagement(d, v.get("management"), need)
 	if lvs := v.get("lvs"); lvs != nil {
 		d.LVS.PeerASN = ASN(count(need("lvs.", lvs, "peer_asn")))
+		if n := lvs.get("peer_asn"); n != nil && d.LVS.PeerASN == l.net.ASN && d.LVS.PeerASN != 0 {
+			l.problems.add(n.pos, "the directors have an AS of their own: their sessions are external", "lvs.peer_asn is our own AS number %d", l.net.ASN)
+		}
 		d.LVS.HoldTimeSeconds = uint16(one(l, need("lvs.", lvs, "hold_time"), parseHoldTime).Seconds())
 		d.LVS.PrefixLimit = uint32(count(need("lvs.", lvs, "prefix_limit")))
 		d.LVS.TeardownPercent = uint8(count(need("lvs.", lvs, "teardown_percent")))
@@ -167,6 +170,8 @@ func (l *loader) makeDevice(d *Device, v *node) {
 		d.StaticRoutes = append(d.StaticRoutes, l.staticRoute(r))
 	}
 	l.makeInterfaces(d, v.get("interfaces"), need)
+	l.checkSubnets(d, v.get("interfaces"))
+	l.checkStaticRoutes(d, v.get("static_routes"))
 	l.makeUsers(d, v.get("users"), need)
 	l.makeTransits(d, v, whole, need)
 	l.makeRouting(d, v, need)
@@ -343,7 +348,7 @@ func (l *loader) makeTransits(d *Device, v *node, whole bool, need needed) {
 		d.Transits = append(d.Transits, p)
 		l.take(addr, n.key, "transit peer of "+d.Name)
 		if provider != nil && l.net.ASN != 0 && p.ASN == l.net.ASN {
-			l.problems.add(provider.get("asn").pos, "", "provider %s has our own AS number %d", p.Name, p.ASN)
+			l.problems.add(provider.get("asn").pos, "a provider is another network, correct the number", "provider %s has our own AS number %d", p.Name, p.ASN)
 		}
 	}
 	slices.SortFunc(d.Transits, func(a, b *Peer) int { return a.Addr.Compare(b.Addr) })

@@ -269,7 +269,7 @@ func formats() map[string]func(string) error {
 		"text":                 checkText,
 		"prose":                checkProse,
 		"duration":             check(parseDuration),
-		"regexp":               check(regexp.Compile),
+		"regexp":               checkRegexp,
 		"url":                  check(parseURL),
 	}
 }
@@ -311,6 +311,13 @@ func checkProse(s string) error {
 		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
 			return fmt.Errorf("%q holds a control character, expected plain text", s)
 		}
+	}
+	return nil
+}
+
+func checkRegexp(s string) error {
+	if _, err := regexp.Compile(s); err != nil {
+		return fmt.Errorf("%q is not a regular expression: %w", s, err)
 	}
 	return nil
 }

@@ -74,6 +74,7 @@ func load(tree fs.FS, dir string, now time.Time, private *privateTree) (*Network
 	l.makeOverrides()
 	l.checkDuplicates()
 	l.checkServicePrefixes()
+	l.checkPrefixLists()
 	l.checkPrefixLimits()
 	l.checkSessions()
 	l.checkPools()

@@ -189,9 +189,15 @@ func validate(schema string, root *node, how strictness, problems *Problems) boo
 		problems.add(root.pos, "", "validate: %v", err)
 		return false
 	}
-	x := &explainer{root: root, how: how, problems: problems}
+	x := &explainer{root: root, how: how, said: map[Problem]string{}}
 	before := len(*problems)
 	x.explain(failed)
+	for p, where := range x.said {
+		if where != "" {
+			p.Message = where + ": " + p.Message
+		}
+		*problems = append(*problems, p) // sorted in the end
+	}
 	schemas().checkKeys(schemaBase+schema+"#", root, "", problems)
 	if len(*problems) == before && !x.excused { // whatever it is, it must not pass
 		problems.add(root.pos, "", "validate: %v", failed)
@@ -201,15 +207,24 @@ func validate(schema string, root *node, how strictness, problems *Problems) boo
 
 // explainer turns what the validator says of a file into problems.
 type explainer struct {
-	root     *node
-	how      strictness
-	problems *Problems
-	excused  bool // something is missing that another layer may have
+	root    *node
+	how     strictness
+	excused bool               // something is missing that another layer may have
+	said    map[Problem]string // problems without their dotted key, and that
+}
+
+// add reports a problem of the value with the dotted key where. What stands behind an anchor is at several keys, and
+// reported once.
+func (x *explainer) add(at position, hint, where, format string, args ...any) {
+	p := Problem{File: at.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...), Hint: hint}
+	if first, ok := x.said[p]; !ok || len(where) < len(first) || len(where) == len(first) && where < first { // the validator has no order of its own
+		x.said[p] = where
+	}
 }
 
 // explain turns the leaves of the validator's tree of causes into problems at the values they are about.
 func (x *explainer) explain(e *jsonschema.ValidationError) {
-	root, problems := x.root, x.problems
+	root := x.root
 	if _, ok := e.ErrorKind.(*kind.PropertyNames); ok {
 		return // see checkKeys
 	}
@@ -222,14 +237,10 @@ func (x *explainer) explain(e *jsonschema.ValidationError) {
 	n, where := locate(root, e.InstanceLocation)
 	set := schemas()
 	hint := set.describe(e.SchemaURL)
-	label := where
-	if label != "" {
-		label += ": "
-	}
 	switch k := e.ErrorKind.(type) {
 	case *kind.AdditionalProperties:
 		for _, key := range k.Properties {
-			set.unknownKey(e.SchemaURL, n.sub[key], where, key, problems)
+			set.unknownKey(e.SchemaURL, n.sub[key], where, key, x.add)
 		}
 	case *kind.Required:
 		if x.how.partial || x.inPart(e.InstanceLocation) {
@@ -237,14 +248,14 @@ func (x *explainer) explain(e *jsonschema.ValidationError) {
 			return
 		}
 		for _, key := range k.Missing {
-			problems.add(n.pos, set.describe(e.SchemaURL+"/properties/"+key), "%smissing key `%s`", label, key)
+			x.add(n.pos, set.describe(e.SchemaURL+"/properties/"+key), where, "missing key `%s`", key)
 		}
 	case *kind.Type:
 		have := got(n)
 		if set.hides(e.SchemaURL) {
 			have = n.shape.String() + ", which is not shown here; if it was the secret, change it: others have read the file"
 		}
-		problems.add(n.pos, set.typeHint(e.SchemaURL, n, k.Want), "%sexpected %s, got %s", label, wanted(k.Want), have)
+		x.add(n.pos, set.typeHint(e.SchemaURL, n, k.Want), where, "expected %s, got %s", wanted(k.Want), have)
 	case *kind.Enum:
 		want := make([]string, len(k.Want))
 		for i, w := range k.Want {
@@ -253,26 +264,26 @@ func (x *explainer) explain(e *jsonschema.ValidationError) {
 		if near := nearest(n.raw, want); near != "" && n.shape == text {
 			hint = "did you mean " + near + "?"
 		}
-		problems.add(n.pos, hint, "%sexpected %s, got %s", label, oneOf(want), n.quoted())
+		x.add(n.pos, hint, where, "expected %s, got %s", oneOf(want), n.quoted())
 	case *kind.Format:
-		problems.add(n.pos, "", "%s%v", label, k.Err)
+		x.add(n.pos, "", where, "%v", k.Err)
 	case *kind.Minimum:
-		problems.add(n.pos, hint, "%s%s is too small, expected at least %s", label, n.quoted(), rational(k.Want))
+		x.add(n.pos, hint, where, "%s is too small, expected at least %s", n.quoted(), rational(k.Want))
 	case *kind.Maximum:
-		problems.add(n.pos, hint, "%s%s is too large, expected at most %s", label, n.quoted(), rational(k.Want))
+		x.add(n.pos, hint, where, "%s is too large, expected at most %s", n.quoted(), rational(k.Want))
 	case *kind.MinItems:
-		problems.add(n.pos, hint, "%sthe list is empty, expected at least %d", label, k.Want)
+		x.add(n.pos, hint, where, "the list is empty, expected at least %d", k.Want)
 	case *kind.MinLength:
-		problems.add(n.pos, hint, "%sthe text is empty", label)
+		x.add(n.pos, hint, where, "the text is empty")
 	case *kind.MinProperties:
-		problems.add(n.pos, hint, "%sthe map is empty, expected at least %d key", label, k.Want)
+		x.add(n.pos, hint, where, "the map is empty, expected at least %d key", k.Want)
 	case *kind.MaxProperties:
-		problems.add(n.pos, hint, "%sthe map has %d keys, expected at most %d", label, k.Got, k.Want)
+		x.add(n.pos, hint, where, "the map has %d keys, expected at most %d", k.Got, k.Want)
 	case *kind.UniqueItems:
 		twice := n.items[k.Duplicates[1]]
-		problems.add(twice.pos, "remove one of the two", "%s%s is in the list twice, first on line %d", label, twice.quoted(), n.items[k.Duplicates[0]].pos.line)
+		x.add(twice.pos, "remove one of the two", where, "%s is in the list twice, first on line %d", twice.quoted(), n.items[k.Duplicates[0]].pos.line)
 	default:
-		problems.add(n.pos, hint, "%s%v", label, e.ErrorKind)
+		x.add(n.pos, hint, where, "%v", e.ErrorKind)
 	}
 }
 
@@ -308,7 +319,7 @@ func locate(root *node, path []string) (*node, string) {
 }
 
 // unknownKey reports a key that the schema does not have, with the nearest it has, or the file where it belongs.
-func (s *schemaSet) unknownKey(url string, n *node, where, key string, problems *Problems) {
+func (s *schemaSet) unknownKey(url string, n *node, where, key string, add func(position, string, string, string, ...any)) {
 	known := s.properties(url)
 	hint := "known here: " + strings.Join(known, ", ")
 	switch near := nearest(key, known); {
@@ -319,10 +330,7 @@ func (s *schemaSet) unknownKey(url string, n *node, where, key string, problems 
 	case where == "" && s.homes(key) != "":
 		hint = "it belongs in " + s.homes(key)
 	}
-	if where != "" {
-		where += ": "
-	}
-	problems.add(n.key, hint, "%sunknown key `%s`", where, key)
+	add(n.key, hint, where, "unknown key `%s`", key)
 }
 
 // typeHint helps with the values that YAML readers disagree about.

@@ -211,9 +211,9 @@ func (s Secret) checkForm(value string) error {
 	form, want := plainForm, "one line of printable ASCII"
 	switch s.Form {
 	case FormCrypt:
-		form, want = cryptForm, "a hash for crypt(3) such as $6$SALT$HASH"
+		form, want = cryptForm, "a hash for crypt(3)"
 	case FormJunos9:
-		form, want = junos9Form, "a key as Junos shows it, $9$…"
+		form, want = junos9Form, "a key as Junos scrambles it"
 	case FormPlain:
 		if cryptForm.MatchString(value) || junos9Form.MatchString(value) {
 			return errors.New("the value looks hashed or scrambled, expected the plain one: correct the value or its form")

@@ -46,8 +46,8 @@ func TestResolve(t *testing.T) {
 		{s: Secret{Form: FormPlain, Env: "QUOTE"}, err: "resolve secret ($QUOTE): the value is not of the form plain, expected one line of printable ASCII without quotes and backslashes"},
 		{s: Secret{Form: FormPlain, Env: "LONG"}, err: "resolve secret ($LONG): the value has 5000 bytes, expected at most 4096"},
 		{s: Secret{Form: FormPlain, Env: "ROOT"}, err: "resolve secret ($ROOT): the value looks hashed or scrambled, expected the plain one: correct the value or its form"},
-		{s: Secret{Form: FormCrypt, Env: "PLAIN"}, err: "resolve secret ($PLAIN): the value is not of the form crypt, expected a hash for crypt(3) such as $6$SALT$HASH without quotes and backslashes"},
-		{s: Secret{Form: FormJunos9, Env: "ROOT"}, err: "resolve secret ($ROOT): the value is not of the form junos-9, expected a key as Junos shows it, $9$… without quotes and backslashes"},
+		{s: Secret{Form: FormCrypt, Env: "PLAIN"}, err: "resolve secret ($PLAIN): the value is not of the form crypt, expected a hash for crypt(3) without quotes and backslashes"},
+		{s: Secret{Form: FormJunos9, Env: "ROOT"}, err: "resolve secret ($ROOT): the value is not of the form junos-9, expected a key as Junos scrambles it without quotes and backslashes"},
 		{s: Secret{Form: FormPlain, Command: []string{script}}, err: "resolve secret (command " + script + "): exit status 3: no such entry"},
 		{s: Secret{}, err: "resolve secret (nowhere): it refers to nothing"},
 	} {

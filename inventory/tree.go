@@ -122,7 +122,7 @@ func (l *loader) read(private *privateTree) error {
 		return err
 	}
 	if l.common == nil {
-		return errors.New("no inventory here: the tree has no common.yaml")
+		return errors.New("no inventory: the tree has no common.yaml")
 	}
 	dir, setting := private.dir, l.common.public.get("private")
 	if dir == "" {
