@@ -51,13 +51,15 @@ func (f Finding) String() string {
 }
 
 // Check looks for what is wrong in a configuration without asking a device: references to what is not defined,
-// objects that nobody uses, terms that no packet reaches, offload filters that would loop or divert too much, external
-// BGP groups that take or give everything. Findings are sorted: errors first, then by path.
+// objects that nobody uses, terms that no packet or route reaches or that change nothing (analysis.go), offload filters
+// that would loop or divert too much, external BGP groups that take or give everything. Findings are sorted: errors
+// first, then by path.
 func Check(t *junos.Tree) []Finding {
 	c := &checker{tree: t, index: newIndex(t)}
 	c.references()
 	c.unused()
 	c.filters()
+	c.terms()
 	c.groups()
 	slices.SortStableFunc(c.found, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), slices.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message))
@@ -131,19 +133,10 @@ func (c *checker) filter(f *Filter) {
 	if err := f.Validate(); err != nil {
 		c.add(SeverityError, f.Path(), "", "%v", err)
 	}
-	ended := ""
 	for _, t := range f.Terms {
-		if t.Inactive {
-			continue
+		if !t.Inactive {
+			c.diversion(f, t, join(f.Path(), "term", t.Name))
 		}
-		path := join(f.Path(), "term", t.Name)
-		if ended != "" {
-			c.add(SeverityWarning, path, "move it before "+ended+" or remove it", "no packet gets here: term %s takes them all", ended)
-		}
-		if ended == "" && t.Call == "" && t.From.MatchesAll() && t.Then.Ends() {
-			ended = t.Name
-		}
-		c.diversion(f, t, path)
 	}
 }
 

@@ -157,7 +157,7 @@ func (e *Evaluator) readFilters(family Family) {
 	}
 	for _, n := range at.Children {
 		if w := n.Words(); len(w) == 2 && w[0] == "filter" {
-			e.filters[object{kindFilter, family, w[1]}] = e.compileFilter(family, w[1], n)
+			e.filters[object{kindFilter, family, w[1]}] = e.compileFilter(family, join(path, w...), n)
 		}
 	}
 }

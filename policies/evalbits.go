@@ -16,7 +16,12 @@ var fragmentFlagBits = map[string]uint32{"reserved": 8, "dont-fragment": 4, "mor
 // bitExpression tells whether some bits satisfy an expression such as (syn & !ack).
 type bitExpression func(bits uint32) bool
 
-// parseBits reads a bit-field expression: names and single-bit numbers, `!`, then `&` or `+`, then `|` or `,`, and
+// tcpInitial and tcpEstablished are the conditions of the same name: (syn & !ack) and (ack | rst).
+func tcpInitial(b uint32) bool { return b&tcpFlagBits["syn"] != 0 && b&tcpFlagBits["ack"] == 0 }
+
+func tcpEstablished(b uint32) bool { return b&(tcpFlagBits["ack"]|tcpFlagBits["rst"]) != 0 }
+
+// parseBits reads a bit-field expression: names and their numbers, `!`, then `&` or `+`, then `|` or `,`, and
 // parentheses.
 func parseBits(text string, names map[string]uint32) (bitExpression, error) {
 	p := &bitParser{rest: text, names: names}
@@ -106,10 +111,10 @@ func (p *bitParser) unary() (bitExpression, error) {
 	n, ok := p.names[word]
 	if !ok {
 		v, err := strconv.ParseUint(word, 0, 8)
-		if err != nil || v == 0 || v&(v-1) != 0 {
-			return nil, fmt.Errorf("read bits: %q is no flag and no number with one bit", word)
-		}
 		n = uint32(v)
+		if err != nil || nameOf(p.names, n) == "" {
+			return nil, fmt.Errorf("read bits: %q is no flag and no number of one", word)
+		}
 	}
 	p.rest = p.rest[len(word):]
 	return func(bits uint32) bool { return bits&n != 0 }, nil

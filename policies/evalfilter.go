@@ -51,6 +51,7 @@ func (r *FilterResult) Same(o *FilterResult) bool {
 type evalFilter struct {
 	name   string
 	family Family
+	path   []string // in the configuration
 	terms  []*evalTerm
 }
 
@@ -73,8 +74,8 @@ type packetTest struct {
 	why  func(p *Packet) string
 }
 
-func (e *Evaluator) compileFilter(family Family, name string, n *junos.Node) *evalFilter {
-	f := &evalFilter{name: name, family: family}
+func (e *Evaluator) compileFilter(family Family, path []string, n *junos.Node) *evalFilter {
+	f := &evalFilter{name: path[len(path)-1], family: family, path: path}
 	for _, c := range n.Children {
 		if w := c.Words(); isTerm(w) {
 			f.terms = append(f.terms, e.compileTerm(family, w[1], c))

@@ -151,11 +151,11 @@ func (p *Packet) stringRest(add func(format string, args ...any)) {
 
 // protocolName gives a protocol's usual name, else its number. Of two names the preferred one is told by the family.
 func protocolName(n uint32, f Family) string {
-	if n == protoICMP6 {
+	switch {
+	case n == protoICMP6:
 		return "icmp6"
-	}
-	if f == Inet && n == 0 {
-		return "0"
+	case f == Inet6 && n == protoICMP: // the word icmp is refused there: it is most often a mistake
+		return "protocol=1"
 	}
 	if name := nameOf(protocols, n); name != "" {
 		return name

@@ -289,8 +289,8 @@ func flagTests(m *FilterMatch) []packetTest {
 		text string
 		test bitExpression
 	}{ // both are short for expressions over tcp-flags, and ask no protocol either
-		{m.TCPInitial, "tcp-initial", func(b uint32) bool { return b&tcpFlagBits["syn"] != 0 && b&tcpFlagBits["ack"] == 0 }},
-		{m.TCPEstablished, "tcp-established", func(b uint32) bool { return b&(tcpFlagBits["ack"]|tcpFlagBits["rst"]) != 0 }},
+		{m.TCPInitial, "tcp-initial", tcpInitial},
+		{m.TCPEstablished, "tcp-established", tcpEstablished},
 	} {
 		add(x.set, x.text, func(p *Packet) Answer { return p.flagsMatch(x.test) }, (*Packet).tellFlags)
 	}

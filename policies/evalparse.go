@@ -37,6 +37,7 @@ type packetReader struct {
 	toward     bool // the next address is the destination
 	port       *Maybe
 	kind, code string // ICMP type and code, read when the family is known
+	said       string // the protocol's name
 }
 
 func (p *packetReader) word(w string) error {
@@ -67,7 +68,7 @@ func (p *packetReader) word(w string) error {
 		return nil
 	}
 	if n, ok := protocols[w]; ok && !p.packet.Protocol.Known {
-		p.packet.Protocol = Known(n)
+		p.packet.Protocol, p.said = Known(n), w
 		return nil
 	}
 	if _, ok := icmp4Types[w]; ok {
@@ -293,7 +294,7 @@ func (p *packetReader) finish() error {
 	tcp := x.TCPFlags.Known
 	hasPorts := x.SourcePort.Known || x.DestinationPort.Known
 	switch {
-	case x.Family() == Inet6 && x.Protocol.is(protoICMP):
+	case x.Family() == Inet6 && p.said == "icmp":
 		return fmt.Errorf("icmp is IPv4's: between %s and %s say icmp6", x.Source, x.Destination)
 	case icmp && !x.isICMP():
 		return fmt.Errorf("an ICMP type or code needs the protocol icmp or icmp6, and no fragment offset")
