@@ -177,8 +177,8 @@ func (s spans) subtract(o spans) spans {
 	return out
 }
 
-// joined sorts spans and joins those that touch.
-func joined(list spans) spans {
+// joinSpans sorts spans and joins those that touch.
+func joinSpans(list spans) spans {
 	slices.SortFunc(list, func(a, b span) int {
 		switch {
 		case a.lo.less(b.lo):
@@ -216,7 +216,7 @@ func (s *addressSet) spans() spans {
 				off = append(off, prefixSpan(p))
 			}
 		}
-		out = joined(append(out, in...)).subtract(joined(off))
+		out = joinSpans(append(out, in...)).subtract(joinSpans(off))
 	}
 	return out
 }
@@ -372,7 +372,7 @@ func (x *regions) values(r region, key string, ranges []Range, except bool) regi
 	for _, n := range ranges {
 		s = append(s, span{numberPoint(n.Lo), numberPoint(n.Hi)})
 	}
-	s = joined(s)
+	s = joinSpans(s)
 	if !except {
 		return x.narrow(r, key, s, dimSourcePort, dimDestinationPort)
 	}
@@ -432,7 +432,7 @@ func (x *regions) flags(r region, m *FilterMatch) (region, bool) {
 	}
 	if len(names) > 0 { // a wildcard has made the term inexact already; it takes some of all interfaces
 		if t := interfaceTest(m.Interface); t.test != nil {
-			r = r.within(dimInterface, joined(names))
+			r = r.within(dimInterface, joinSpans(names))
 		}
 	}
 	return r, exact
@@ -446,7 +446,7 @@ func bitSpans(x bitExpression, n uint32) spans {
 			out = append(out, span{numberPoint(b), numberPoint(b)})
 		}
 	}
-	return joined(out)
+	return joinSpans(out)
 }
 
 // address gives an address of a box: the usual one if it may be that.

@@ -21,7 +21,7 @@ func TestSpans(t *testing.T) {
 				set[n] = true
 			}
 		}
-		return joined(list), set
+		return joinSpans(list), set
 	}
 	for range 5000 {
 		a, inA := random()

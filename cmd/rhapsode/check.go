@@ -21,7 +21,8 @@ func newCheck(a *app) *cobra.Command {
   inventory  what is doubtful in the inventory
   overrides  overrides that have expired: they stay in force, and nobody has decided on them
   policies   references to policies, prefix-lists, communities and filters that are not defined, objects that nothing
-             uses, terms that no packet reaches, offloads that would loop, external groups that take or give everything
+             uses, terms that nothing reaches or that change nothing (proven, with an example), offloads that would loop,
+             external groups that take or give everything
   schema     rendered statements that no schema knows
 Errors end the command with 1; warnings do not. What several devices have is shown once. The same checks stand before
 every commit. --format junit is for the test report of a CI: a suite for each device.`,
