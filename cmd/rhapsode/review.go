@@ -181,7 +181,7 @@ func (a *app) proposeOnline(ctx context.Context, dev devices.Device, t target, r
 func (a *app) remembered(d *inventory.Device) (devices.Rendered, error) {
 	state, err := a.stateDir()
 	if err != nil {
-		return devices.Rendered{}, err
+		return devices.Rendered{}, nil // no directory, no memory; a commit, which needs one, says so
 	}
 	return devices.ReadRendered(state, d.FQDN)
 }
