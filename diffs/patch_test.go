@@ -94,6 +94,7 @@ func FuzzPatch(f *testing.F) {
 			f.Add(string(a.Files[0].Data), string(p.Data))
 		}
 	}
+	f.Add("", "[edit]\n+/*/") // found before
 	f.Fuzz(func(t *testing.T, before, patch string) {
 		b, err := junos.Parse("", []byte(before), nil)
 		if err != nil {

@@ -68,6 +68,7 @@ func FuzzXML(f *testing.F) {
 }
 
 func FuzzJSON(f *testing.F) {
-	seedFormats(f, "json", `{"configuration":{"@":{},"a":[1,"b",null,{"name":"c"}],"@a":[null,{"inactive":true}]}}`)
+	seedFormats(f, "json", `{"configuration":{"@":{},"a":[1,"b",null,{"name":"c"}],"@a":[null,{"inactive":true}]}}`,
+		`{"configuration":{"0":{"":{}}}}`)
 	f.Fuzz(func(t *testing.T, text []byte) { checkStable(t, readJSON, string(text)) })
 }

@@ -322,6 +322,10 @@ func (r *jsonReader) object(e *element, v jsonValue) {
 		if _, local, ok := strings.Cut(name, ":"); ok {
 			name = local // of a YANG module: junos-conf-root:configuration
 		}
+		if name == "" {
+			r.fail(v.items[i].pos, msgSyntax, "the name of a statement before it")
+			return
+		}
 		items := r.member(name, v.items[i])
 		e.children = append(e.children, items...)
 		byName[name] = append(byName[name], items...)

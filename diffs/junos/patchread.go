@@ -216,6 +216,8 @@ func trailingNote(run []patchLine) int {
 	}
 	for i, l := range slices.Backward(run) {
 		switch text := strings.TrimSpace(l.text); {
+		case text == "/*/" && i == len(run)-1: // begins one and does not end it
+			return len(run)
 		case strings.HasPrefix(text, "/*"):
 			return i
 		case i < len(run)-1 && strings.Contains(text, "*/"):
