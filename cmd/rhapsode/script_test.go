@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -111,7 +112,8 @@ func cmdRouter(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: router NAME [CONFIG] [FLAGS...]")
 	}
-	port, sshPort := freePort(ts), freePort(ts)
+	port := freeRange(ts, 2)
+	sshPort := port + 1
 	argv := []string{
 		"serve", "--hostname", args[0], "--listen", addr(port), "--ssh", addr(sshPort),
 		"--user", "lab", "--state", ts.MkAbs("router-" + args[0]),
@@ -182,15 +184,18 @@ func addHost(ts *testscript.TestScript, name string, port int) {
 
 func addr(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// freePort asks the kernel for a port that nobody uses now.
+// freePort finds a port that nobody uses now.
 func freePort(ts *testscript.TestScript) int { return freeRange(ts, 1) }
 
-// freeRange finds n ports in a row that nobody uses now.
+// freeRange finds n ports in a row that nobody uses now. They lie below those that the kernel gives to connections, one of
+// which would else take the port before the router does.
 func freeRange(ts *testscript.TestScript, n int) int {
 	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		ts.Check(err)
-		base := l.Addr().(*net.TCPAddr).Port
+		base := 10_000 + rand.IntN(22_000-n)
+		l, err := net.Listen("tcp", addr(base))
+		if err != nil {
+			continue
+		}
 		held := []net.Listener{l}
 		for i := 1; i < n; i++ {
 			next, err := net.Listen("tcp", addr(base+i))
