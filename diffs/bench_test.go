@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"math"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"rhapsode/diffs/junos"
 	"rhapsode/diffs/junos/junostest"
@@ -68,17 +66,8 @@ func BenchmarkEdits(b *testing.B) {
 // one side, which doesn't depend on the machine, and 10 bytes of heap for each byte of it.
 func TestCompareCost(t *testing.T) {
 	before, after, text := bigTrees(t)
-	fastest := func(f func()) time.Duration {
-		best := time.Duration(math.MaxInt64)
-		for range 5 {
-			start := time.Now()
-			f()
-			best = min(best, time.Since(start))
-		}
-		return best
-	}
-	yard := fastest(func() { bytes.Fields(text) })
-	passes := float64(fastest(func() { Compare(before, after) })) / float64(yard)
+	yard := junostest.CPUTime(5, func() { bytes.Fields(text) })
+	passes := float64(junostest.CPUTime(5, func() { Compare(before, after) })) / float64(yard)
 	var m0, m1 runtime.MemStats
 	runtime.ReadMemStats(&m0)
 	d := Compare(before, after)

@@ -2,10 +2,8 @@ package junos
 
 import (
 	"bytes"
-	"math"
 	"runtime"
 	"testing"
-	"time"
 
 	"rhapsode/diffs/junos/junostest"
 )
@@ -55,8 +53,8 @@ func mustRead(tb testing.TB, text []byte) *Tree {
 	return tree
 }
 
-// TestParseCost fails when reading becomes much dearer than it is. Time is measured in passes of bytes.Fields over the
-// same text, heap in bytes for each byte of text: neither depends on the machine. It takes about 7 passes and 6 bytes, of
+// TestParseCost fails when reading becomes much dearer than it is. Time is computing time in passes of bytes.Fields over
+// the same text, heap in bytes for each byte of text: neither depends on the machine. It takes about 7 passes and 6 bytes, of
 // set lines 5 and 10; some 5 of the bytes stay.
 func TestParseCost(t *testing.T) {
 	curly := bigConfig()
@@ -69,8 +67,8 @@ func TestParseCost(t *testing.T) {
 		{"curly", curly, 25, 10, 8},
 		{"set", set, 20, 15, 8},
 	} {
-		yard := fastest(5, func() { bytes.Fields(c.text) })
-		got := float64(fastest(5, func() { mustRead(t, c.text) })) / float64(yard)
+		yard := junostest.CPUTime(5, func() { bytes.Fields(c.text) })
+		got := float64(junostest.CPUTime(5, func() { mustRead(t, c.text) })) / float64(yard)
 		allocated, live := heap(func() any { return mustRead(t, c.text) })
 		allocated, live = allocated/float64(len(c.text)), live/float64(len(c.text))
 		t.Logf("%s: %.1f passes, %.1f bytes a byte allocated, %.1f of them stay", c.name, got, allocated, live)
@@ -81,16 +79,6 @@ func TestParseCost(t *testing.T) {
 			t.Errorf("%s: %.1f bytes a byte allocated, %.1f stay; want %.0f and %.0f at most", c.name, allocated, live, c.bytes, c.stays)
 		}
 	}
-}
-
-func fastest(runs int, f func()) time.Duration {
-	best := time.Duration(math.MaxInt64)
-	for range runs {
-		start := time.Now()
-		f()
-		best = min(best, time.Since(start))
-	}
-	return best
 }
 
 // heap gives the bytes that f allocates, and those that its outcome keeps.
