@@ -49,7 +49,7 @@ func newRoot(a *app) *cobra.Command {
 		newGenerate(a), newDiff(a), newCommit(a),
 		newToggle(a, "deactivate"), newToggle(a, "activate"), newPingOffload(a), newOverride(a),
 		newCompare(a), newFmt(a), newCheck(a), newTrace(a),
-		newInventory(a), newAdopt(a), newHistory(a), newRuns(a), newVersion(a),
+		newInit(a), newInventory(a), newAdopt(a), newHistory(a), newRuns(a), newVersion(a),
 	)
 	for _, c := range everyCommand(root) {
 		finish(c)
