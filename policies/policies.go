@@ -201,7 +201,7 @@ func toConfig(o Object) (*junos.Node, error) {
 	}
 	text.WriteString(o.Text())
 	text.WriteString(strings.Repeat("}\n", len(outer)))
-	t, err := junos.Parse("", []byte(text.String()), nil)
+	t, err := junos.ParseChange("", []byte(text.String()), nil)
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", words(path), err)
 	}

@@ -316,7 +316,7 @@ func (s *Security) ToConfig() (*junos.Tree, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	t, err := junos.Parse("", []byte(s.Text()), nil)
+	t, err := junos.ParseChange("", []byte(s.Text()), nil)
 	if err != nil {
 		return nil, fmt.Errorf("write security: %w", err)
 	}

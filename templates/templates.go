@@ -94,7 +94,7 @@ func (e *engine) renderDevice(net *inventory.Network, dev *inventory.Device) (*R
 		return nil, err
 	}
 	text, origin := strip(raw, e.places)
-	tree, err := junos.Parse(dev.Name, []byte(text), nil)
+	tree, err := junos.ParseChange(dev.Name, []byte(text), nil)
 	if err != nil {
 		return nil, explain(err, text, origin)
 	}

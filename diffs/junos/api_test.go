@@ -199,8 +199,18 @@ func TestMode(t *testing.T) {
 	}
 }
 
+// refusal is the complaint of a load and of ParseChange about a text, which is the same.
+func refusal(t *testing.T, file, text string) error {
+	t.Helper()
+	_, err := ParseChange(file, []byte(text), nil)
+	if _, loaded := New(nil).Load(file, []byte(text), Override); fmt.Sprint(loaded) != fmt.Sprint(err) {
+		t.Errorf("ParseChange says\n%v\n--- a load says\n%v", err, loaded)
+	}
+	return err
+}
+
 func TestErrors(t *testing.T) {
-	_, err := Parse("x.conf", []byte("system { host-name; }"), nil)
+	err := refusal(t, "x.conf", "system { host-name; }")
 	var e *Error
 	if !errors.As(err, &e) || e.Pos != (Pos{1, 10}) || !slices.Equal(e.Path, []string{"system"}) || e.File != "x.conf" {
 		t.Errorf("%+v", e)
@@ -215,7 +225,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%q, want %q", e.Error(), want)
 		}
 	}
-	_, err = Parse("", []byte(strings.Repeat("system { host-name; }\n", 1000)), nil)
+	err = refusal(t, "", strings.Repeat("system { host-name; }\n", 1000))
 	var list ErrorList
 	if !errors.As(err, &list) || len(list) != maxErrors {
 		t.Errorf("%d errors, want %d", len(list), maxErrors)

@@ -77,15 +77,15 @@ type commander struct {
 }
 
 // setMode says how set lines are taken. Lines that describe a configuration, rather than change one, may protect a
-// statement before they have said all of it: enforce tells the two apart. screen is that of the lexer.
-type setMode struct{ enforce, screen bool }
+// statement before they have said all of it: enforce tells the two apart. whole is as for parseCurly.
+type setMode struct{ enforce, whole bool }
 
 // loadSet applies set lines in their order. With an error the tree is of no use.
 func (t *Tree) loadSet(file, src string, m setMode) ([]*Error, error) {
-	c := &commander{builder: builder{file: file, stack: []*Node{t.Root}}, tree: t, enforce: m.enforce, screen: m.screen}
+	c := &commander{builder: builder{file: file, stack: []*Node{t.Root}, keep: m.whole}, tree: t, enforce: m.enforce, screen: m.whole}
 	c.guarded = m.enforce && holdsProtected(t.Root)
 	c.settler.whole = !m.enforce
-	lex := lexer{src: src, line: 1, newlines: true, screen: m.screen}
+	lex := lexer{src: src, line: 1, newlines: true, screen: m.whole}
 	for len(c.errs) < maxErrors {
 		ws, more := c.line(&lex)
 		if len(ws) > 0 {

@@ -77,15 +77,15 @@ func isXML(src string) bool {
 	return false
 }
 
-// readTree reads a text that is no set lines into the empty tree t; screen is that of the lexer.
-func readTree(file, src string, t *Tree, screen bool) ([]*Error, ErrorList) {
+// readTree reads a text that is no set lines into the empty tree t; whole is as for parseCurly.
+func readTree(file, src string, t *Tree, whole bool) ([]*Error, ErrorList) {
 	switch formatOf(src) {
 	case FormatXML:
-		return readXML(file, src, t)
+		return readXML(file, src, t, whole)
 	case FormatJSON:
-		return readJSON(file, src, t)
+		return readJSON(file, src, t, whole)
 	default:
-		p := parseCurly(file, src, t, screen)
+		p := parseCurly(file, src, t, whole)
 		return p.warns, p.errs
 	}
 }

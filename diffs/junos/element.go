@@ -14,6 +14,7 @@ type element struct {
 	text     string // of a leaf, a value or a key
 	number   bool   // JSON: the text may be written as a number
 	marks    tags
+	several  bool   // one of several of what the schema has as a leaf
 	changed  bool   // junos:changed
 	group    string // junos:group
 	children []*element
@@ -33,7 +34,8 @@ const (
 // isEmpty reports whether nothing is in the element; of XML it isn't known whether that is a value.
 func (e *element) isEmpty() bool { return len(e.children) == 0 && e.text == "" }
 
-// undocumented is the element of a statement whose name cannot be one: its words are <name> elements.
+// undocumented is the element of a statement whose name cannot be one, or is that of another that the schema knows: its
+// words are <name> elements.
 const undocumented = "undocumented"
 
 // renamed are the statements that the text has under another word: a list that is called by the word before its first
@@ -86,7 +88,7 @@ func (x exporter) statements(to []*element, n *Node, changed bool) []*element {
 func (x exporter) statement(to []*element, parent, n *Node, changed bool) []*element {
 	e := &element{name: n.Name, marks: tags{n.Op, n.Inactive, n.Protected, n.Annotation}}
 	values := n.Values
-	if n.Schema == nil && (!xmlName(n.Name) || n.Name == undocumented) {
+	if n.Schema == nil && (!xmlName(n.Name) || n.Name == undocumented || n.Kind != LeafList && parent.Schema.element(n.Name) != nil) {
 		e.name, values = undocumented, append([]string{n.Name}, values...)
 	}
 	if alias, ok := renamed[e.name]; ok && n.Schema != nil {
@@ -224,12 +226,14 @@ func (b *importer) statements(parent *Node, es []*element) {
 }
 
 // pairValues settles what unknown elements of one name are: entries of a list if one of them has elements in it, else
-// values of a leaf-list.
+// values of a leaf-list. Values of a leaf-list are also several elements of what the schema has as a leaf, if misfits are
+// kept.
 func (b *importer) pairValues(parent *Node, es []*element) {
 	type traits struct{ several, entries bool }
 	var named map[string]traits
 	for _, e := range es {
-		if e.name == undocumented || parent.Schema.element(e.name) != nil {
+		s := parent.Schema.element(e.name)
+		if e.name == undocumented || s != nil && (s.Kind != Leaf || !b.keep || e.marks.op != NoOp || e.text == "") {
 			continue
 		}
 		if named == nil {
@@ -241,9 +245,12 @@ func (b *importer) pairValues(parent *Node, es []*element) {
 	for _, e := range es {
 		switch t := named[e.name]; {
 		case !t.several || len(e.children) > 0:
+		case parent.Schema.element(e.name) != nil:
+			e.several = e.text != ""
+		case e.text == "": // a statement without a value
 		case !t.entries:
 			e.kind = valueElement
-		case e.text != "":
+		default:
 			e.kind = entryElement
 		}
 	}
@@ -258,6 +265,7 @@ func (b *importer) statement(parent *Node, e *element) {
 	}
 	var n *Node
 	var below []*element
+	errs := len(b.errs)
 	switch {
 	case s == nil && e.name == undocumented && !isNamed(e.children):
 		b.statements(parent, e.children) // the device's mark around what it doesn't document
@@ -268,17 +276,24 @@ func (b *importer) statement(parent *Node, e *element) {
 		n.Values = []string{e.name}
 	case s == nil:
 		n, below = b.unknownElement(e)
+	case e.several:
+		e.kind = valueElement
+		n, below = b.unknownElement(e)
 	case s.Kind == Leaf || s.Kind == LeafList:
 		n = b.leafElement(s, e)
 	default:
 		n, below = b.block(s, e)
+	}
+	if n == nil && s != nil && b.keep && !isVerbose(e) {
+		b.errs = b.errs[:errs]
+		n, below = b.unknownElement(e)
 	}
 	if n == nil {
 		return
 	}
 	e.marks.apply(n)
 	parent.Children = append(parent.Children, n)
-	errs := len(b.errs)
+	errs = len(b.errs)
 	if len(below) > 0 {
 		b.stack = append(b.stack, n)
 		b.statements(n, below)
@@ -365,7 +380,7 @@ func (b *importer) leafElement(s *Schema, e *element) *Node {
 	n := b.node(s.Kind, s.Name, s, e.pos)
 	deleting := e.marks.op&DeleteOp != 0
 	switch {
-	case len(e.children) > 0 && e.children[0].name == "data":
+	case isVerbose(e):
 		b.fail(e.pos, msgSyntax, "a value of "+s.Name+"; the verbose form of JSON is not read, only ietf")
 		return nil
 	case len(e.children) > 0:
@@ -384,6 +399,9 @@ func (b *importer) leafElement(s *Schema, e *element) *Node {
 	}
 	return n
 }
+
+// isVerbose reports whether e is what the verbose form of JSON has for a leaf.
+func isVerbose(e *element) bool { return len(e.children) > 0 && e.children[0].name == "data" }
 
 // unknownElement makes of an element that no schema knows what its shape suggests: leading <name> elements are keys,
 // text is the value of a leaf.

@@ -203,7 +203,7 @@ func TestFormatErrors(t *testing.T) {
 		`{"configuration" : {"system" : {"host-name" : [{"data" : "x"}]}}}`: "the verbose form of JSON is not read",
 		`{"configuration" : ` + strings.Repeat("[", 300):                    "expected well-formed JSON: fewer levels",
 	} {
-		_, err := Parse("f", []byte(text), nil)
+		err := refusal(t, "f", text)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60s: %v, want %s", text, err, want)
 		}

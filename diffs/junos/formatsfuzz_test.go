@@ -32,10 +32,15 @@ func seedFormats(f *testing.F, file string, more ...string) {
 // checkStable checks that what was read is written as something that reads back as the same, in both forms. The first
 // round settles what unknown statements of one name are that came from several places.
 func checkStable(t *testing.T, read reader, text string) {
-	tree := New(nil)
-	if _, errs := read("", text, tree); len(errs) > 0 {
-		return
+	for _, keep := range []bool{false, true} {
+		tree := New(nil)
+		if _, errs := read("", text, tree, keep); len(errs) == 0 {
+			checkSettled(t, tree, text)
+		}
 	}
+}
+
+func checkSettled(t *testing.T, tree *Tree, text string) {
 	for _, form := range []struct {
 		read  reader
 		write func(*Tree) string
@@ -51,11 +56,11 @@ func checkStable(t *testing.T, read reader, text string) {
 	}
 }
 
-type reader = func(file, src string, t *Tree) ([]*Error, ErrorList)
+type reader = func(file, src string, t *Tree, keep bool) ([]*Error, ErrorList)
 
 func again(t *testing.T, read reader, text string) *Tree {
 	tree := New(nil)
-	if _, errs := read("", text, tree); len(errs) > 0 {
+	if _, errs := read("", text, tree, true); len(errs) > 0 {
 		t.Fatalf("%v: what was written:\n%s", errs, text)
 	}
 	return tree

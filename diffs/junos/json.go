@@ -220,9 +220,9 @@ type jsonValue struct {
 
 var errDepth = errors.New("fewer levels")
 
-// readJSON reads {"configuration": {…}} into the empty tree t.
-func readJSON(file, src string, t *Tree) ([]*Error, ErrorList) {
-	r := &jsonReader{importer: importer{builder{file: file}}, d: json.NewDecoder(strings.NewReader(src)), src: src}
+// readJSON reads {"configuration": {…}} into the empty tree t; keep is that of the builder.
+func readJSON(file, src string, t *Tree, keep bool) ([]*Error, ErrorList) {
+	r := &jsonReader{importer: importer{builder{file: file, keep: keep}}, d: json.NewDecoder(strings.NewReader(src)), src: src}
 	r.lines.src = src
 	r.d.UseNumber()
 	v, err := r.value(0)

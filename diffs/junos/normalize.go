@@ -28,15 +28,14 @@ func normalize(n *Node) {
 
 // tidy drops what means nothing, when all that n holds is canonical.
 func (n *Node) tidy() {
-	void := false
+	void := func(c *Node) bool { return isVoid(n, c) }
+	if slices.ContainsFunc(n.Children, void) {
+		n.Children = slices.DeleteFunc(n.Children, void)
+	}
 	for _, c := range n.Children {
-		void = void || isVoid(n, c)
 		if c.Schema == nil && len(c.Children) == 0 {
 			demote(n, c)
 		}
-	}
-	if void {
-		n.Children = slices.DeleteFunc(n.Children, func(c *Node) bool { return isVoid(n, c) })
 	}
 }
 
@@ -65,10 +64,23 @@ func isVoid(n, c *Node) bool {
 		return false
 	}
 	if c.Schema == nil {
+		if known := n.Schema.Child(c.Name); known != nil {
+			return c.Kind == Container || c.Kind == Entry && (len(c.Values) == 0 || known.fits(c.Values))
+		}
 		h, full := n.Schema.hiddenFor(n.Children)
-		return n.Schema.Child(c.Name) != nil || h != nil && !full && len(c.Values) == 0 && c.Kind != LeafList
+		return h != nil && !full && len(c.Values) == 0 && c.Kind != LeafList
 	}
 	return c.Kind == Container && (c.Is(Bare) || c.Is(Inline))
+}
+
+// misfits reports whether n, a child of parent, is called like a statement that the schema knows, but does not fit it.
+func (n *Node) misfits(parent *Node) bool {
+	return n.Schema == nil && parent.Schema.Child(n.Name) != nil
+}
+
+// fits reports whether a statement of a leaf's or leaf-list's name with these values would be one of the schema.
+func (s *Schema) fits(values []string) bool {
+	return (s.Kind == Leaf || s.Kind == LeafList) && !s.Is(Empty) && len(values) == 1
 }
 
 // place is where a statement stands among its siblings; what no schema knows comes last, as it was given.

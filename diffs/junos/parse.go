@@ -22,23 +22,32 @@ const (
 	msgEmpty    = "statement has no contents; ignored"
 )
 
-// Parse reads a configuration text in any form (FormatOf tells which). A nil schema means Builtin.
+// Parse reads the whole of a configuration, in any form (FormatOf tells which). A nil schema means Builtin.
 //
 // The tree is canonical: statements in display order, repeated blocks merged, of a leaf given twice the last value.
 // Load-time tags of a curly text stay in Node.Op; set lines are applied in their order to an empty configuration.
-// Empty blocks that mean nothing are left out, as a router does. What a screen or a collector has around a configuration
-// (prompts, banners such as `[edit]` and `{master:0}`, lines that begin with `!`) is passed over; a load refuses it.
-// The error is an ErrorList; with one, the tree is nil.
-func Parse(file string, text []byte, s *Schema) (*Tree, error) {
+// Empty blocks that mean nothing are left out, as a router does. What the schema does not fit (a value too many, a keyword
+// without its value) is kept as it was written, like a statement that it lacks, unless a `;` seems to be missing: a router
+// had it, so the schema is wrong. What a screen or a collector has around a configuration (prompts, banners such as
+// `[edit]` and `{master:0}`, lines that begin with `!`) is passed over. The error is an ErrorList; with one, the tree is nil.
+func Parse(file string, text []byte, s *Schema) (*Tree, error) { return parse(file, text, s, true) }
+
+// ParseChange is Parse for what is to be loaded onto a router. It refuses what Load refuses: what the schema does not fit,
+// and what only a screen has.
+func ParseChange(file string, text []byte, s *Schema) (*Tree, error) {
+	return parse(file, text, s, false)
+}
+
+func parse(file string, text []byte, s *Schema, whole bool) (*Tree, error) {
 	t := New(s)
 	src := strings.TrimPrefix(string(text), byteOrderMark)
 	if isSet(src) {
-		if _, err := t.loadSet(file, src, setMode{screen: true}); err != nil {
+		if _, err := t.loadSet(file, src, setMode{whole: whole}); err != nil {
 			return nil, err
 		}
 		return t, nil
 	}
-	if _, errs := readTree(file, src, t, true); len(errs) > 0 {
+	if _, errs := readTree(file, src, t, whole); len(errs) > 0 {
 		return nil, errs
 	}
 	return t, nil
@@ -96,9 +105,9 @@ func (t *tags) set(w string) {
 	}
 }
 
-// parseCurly reads src into the empty tree t; screen is that of the lexer.
-func parseCurly(file, src string, t *Tree, screen bool) *parser {
-	p := &parser{builder: builder{file: file}, lex: lexer{src: src, line: 1, screen: screen}}
+// parseCurly reads src into the empty tree t. whole: it is a whole configuration, as a router or a collector gave it.
+func parseCurly(file, src string, t *Tree, whole bool) *parser {
+	p := &parser{builder: builder{file: file, keep: whole}, lex: lexer{src: src, line: 1, screen: whole}}
 	p.stack = append(p.stack, t.Root)
 	p.block(t.Root, nil)
 	t.Header = strings.Join(p.header, "\n")

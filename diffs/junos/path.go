@@ -106,7 +106,7 @@ func (n *Node) match(words []string) (child *Node, used, value int) {
 	var best *Node
 	bestUsed, bestValue := 0, -1
 	for _, c := range n.Children {
-		if c.Schema != s {
+		if c.Schema != s && c.Schema != nil { // what does not fit the schema has none
 			continue
 		}
 		if used, value, ok := c.named(words); ok && used > bestUsed {

@@ -8,6 +8,7 @@ import (
 // builder makes nodes out of statements: it walks their words down the schema.
 type builder struct {
 	file  string
+	keep  bool    // a whole configuration is read: what the schema does not fit is kept, see misfit
 	stack []*Node // open statements, the root first
 	errs  ErrorList
 	warns []*Error
@@ -98,11 +99,10 @@ func (b *builder) values(ws ...word) []string {
 // walk resolves the words of one statement below parent.
 func (b *builder) walk(parent *Node, ws []word, m walkMode) (walked, *Error) {
 	r := walked{last: parent, chain: b.chain[:0], leaves: b.found[:0]}
-	leaf := false // the last thing read was a leaf
+	leaf, at := false, 0 // the last thing read was a leaf, which began there
 	for i := 0; i < len(ws); {
-		n := r.last
-		if leaf && n == parent && !m.set {
-			return r, b.complaint(ws[i].pos, msgSyntax, "; before "+Quote(ws[i].text))
+		if leaf && r.last == parent && !m.set && !b.onLine(parent, ws, at, i) {
+			return b.misfit(r.without(), ws, at, i, m, b.complaint(ws[i].pos, msgSyntax, "; before "+Quote(ws[i].text)))
 		}
 		var s *Schema
 		kw := 1
@@ -110,7 +110,6 @@ func (b *builder) walk(parent *Node, ws []word, m walkMode) (walked, *Error) {
 			s, kw = m.list, 0
 		} else {
 			s, kw = b.find(&r, parent, ws[i:], m)
-			n = r.last
 		}
 		if s != nil && m.open && (s.Kind == Leaf || s.Kind == LeafList) {
 			s = nil // the table has it as a leaf, the text has a block: believe the text
@@ -120,15 +119,17 @@ func (b *builder) walk(parent *Node, ws []word, m walkMode) (walked, *Error) {
 				return b.unknown(r, ws[i:], m)
 			}
 			if used := b.unknownOnLine(&r, parent, ws[i:]); used > 0 {
+				at = i
 				i += used
 				continue
 			}
-			return r, b.complaint(ws[i].pos, msgSyntax, "")
+			return b.misfit(r.without(), ws, at, i, m, b.complaint(ws[i].pos, msgSyntax, ""))
 		}
 		var bad *Error
+		at = i
 		switch i += kw; s.Kind {
 		case Container:
-			r.descend(b.child(n, s, nil, ws[i-kw].pos))
+			r.descend(b.child(r.last, s, nil, ws[at].pos))
 			leaf = false
 		case Entry:
 			if i == len(ws) && (m.open || m.deleting) {
@@ -138,15 +139,66 @@ func (b *builder) walk(parent *Node, ws []word, m walkMode) (walked, *Error) {
 			i, bad = b.entry(&r, s, ws, i)
 			leaf = false
 		default:
-			i, bad = b.leaf(&r, s, ws, i, i-kw, m)
+			i, bad = b.leaf(&r, s, ws, i, at, m)
 			leaf = true
 		}
 		if bad != nil {
-			return r, bad
+			return b.misfit(r, ws, at, i, m, bad)
 		}
 	}
 	b.chain, b.found = r.chain, r.leaves
 	return r, nil
+}
+
+// misfit is for a statement whose words, from at on, the schema does not fit at word i: one value too many, none, a key
+// that is not one of the words that it can be. A change is refused with the complaint bad. A whole configuration is
+// believed, since a router had it: the statement is kept as it was written, as one that no schema knows. But where a `;`
+// seems to be missing the words are those of two statements.
+func (b *builder) misfit(r walked, ws []word, at, i int, m walkMode, bad *Error) (walked, *Error) {
+	if !b.keep || !m.set && runsOn(r.last.Schema, ws, at, i) || goesOn(ws[at:]) {
+		return r, bad
+	}
+	words := ws[at:]
+	if at == 0 && m.list != nil {
+		words = append([]word{{text: m.list.Name, pos: ws[0].pos}}, ws...)
+	}
+	kept, err := b.unknown(r, words, m)
+	if err != nil {
+		return r, bad
+	}
+	return kept, nil
+}
+
+// runsOn reports whether the words of a statement, from at on, seem to be those of two: word i, which does not fit, names
+// a statement of the same block, or the words are not on one line.
+func runsOn(block *Schema, ws []word, at, i int) bool {
+	if i < len(ws) && !ws[i].quoted && block.Child(ws[i].text) != nil {
+		return true
+	}
+	return slices.ContainsFunc(ws[at:], func(w word) bool { return !w.list && w.pos.Line != ws[at].pos.Line })
+}
+
+// goesOn reports whether a list in brackets is not the end of the words.
+func goesOn(ws []word) bool {
+	list := slices.IndexFunc(ws, func(w word) bool { return w.list })
+	return list >= 0 && slices.ContainsFunc(ws[list:], func(w word) bool { return !w.list })
+}
+
+// onLine reports whether word i of a misfit goes on as a statement of parent, since several of them may stand on one line.
+func (b *builder) onLine(parent *Node, ws []word, at, i int) bool {
+	return b.keep && parent.isOneLine() && !ws[i].list && !runsOn(parent.Schema, ws, at, i)
+}
+
+func (n *Node) isOneLine() bool { return n.Is(Oneliner) || n.Is(OnelinerPlus) }
+
+// without takes back the leaf that was read last.
+func (r walked) without() walked {
+	n, last := r.last, len(r.leaves)-1
+	if r.first == r.leaves[last] {
+		r.first = nil
+	}
+	n.Children, r.leaves = n.Children[:len(n.Children)-1], r.leaves[:last]
+	return r
 }
 
 // find looks up what the next word names: a child of the innermost container by its keyword, a child whose keyword is
@@ -168,7 +220,7 @@ func (b *builder) find(r *walked, parent *Node, ws []word, m walkMode) (s *Schem
 	if s != nil && !full {
 		return s, 0
 	}
-	for i := len(r.chain) - 2; i >= 0 && (r.chain[i].Is(Oneliner) || r.chain[i].Is(OnelinerPlus)); i-- {
+	for i := len(r.chain) - 2; i >= 0 && r.chain[i].isOneLine(); i-- {
 		if outer := r.chain[i].Schema.Child(ws[0].text); outer != nil {
 			r.last, r.chain = r.chain[i], r.chain[:i+1]
 			return outer, 1
@@ -364,7 +416,7 @@ func (b *builder) unknown(r walked, ws []word, m walkMode) (walked, *Error) {
 // the words up to the next statement that it knows. It returns how many words those are, 0 if none can be.
 func (b *builder) unknownOnLine(r *walked, parent *Node, ws []word) int {
 	n := r.last
-	if n == parent || !n.Is(Oneliner) && !n.Is(OnelinerPlus) || ws[0].list {
+	if n == parent && !b.keep || !n.isOneLine() || ws[0].list {
 		return 0
 	}
 	end := 1

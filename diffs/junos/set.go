@@ -8,7 +8,7 @@ import "strings"
 func (t *Tree) Set() string {
 	var w setWriter
 	for _, c := range t.Root.Children {
-		w.node(c)
+		w.node(t.Root, c)
 	}
 	return w.b.String()
 }
@@ -34,7 +34,7 @@ func (w *setWriter) push(word string) {
 	w.path = append(w.path, Quote(word)...)
 }
 
-func (w *setWriter) node(n *Node) {
+func (w *setWriter) node(parent, n *Node) {
 	if n.Op&DeleteOp != 0 || n.Kind == Entry && len(n.Values) == 0 {
 		return
 	}
@@ -47,6 +47,10 @@ func (w *setWriter) node(n *Node) {
 	case LeafList:
 		if len(n.Values) == 0 {
 			w.emit("set", "")
+		}
+		if n.misfits(parent) && len(n.Values) > 1 { // a line for each would be one value after the other
+			w.emit("set", "[ "+joinWords(n.Values)+" ]")
+			break
 		}
 		for _, v := range n.Values {
 			w.emit("set", Quote(v))
@@ -76,7 +80,7 @@ func (w *setWriter) node(n *Node) {
 			children = children[run:]
 		}
 		for _, c := range children {
-			w.node(c)
+			w.node(n, c)
 		}
 		if len(n.Children) == 0 {
 			w.emit("set", "")

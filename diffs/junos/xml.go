@@ -136,10 +136,10 @@ type xmlReader struct {
 }
 
 // readXML reads a <configuration>, alone or within an <rpc-reply>, <data> or <config>, into the empty tree t. Names are
-// looked at without their prefixes, as clients write them in several ways.
-func readXML(file, src string, t *Tree) ([]*Error, ErrorList) {
+// looked at without their prefixes, as clients write them in several ways. keep is that of the builder.
+func readXML(file, src string, t *Tree, keep bool) ([]*Error, ErrorList) {
 	r, configuration := parseElements(file, src)
-	if len(r.errs) == 0 {
+	if r.keep = keep; len(r.errs) == 0 {
 		r.importer.read(t, configuration)
 	}
 	return r.warns, r.errs
