@@ -58,15 +58,15 @@ func TestListProvenance(t *testing.T) {
 	equal(t, "those of cr2", fmt.Sprint(device(t, net, "cr2.ams").StaticRoutes[1].NextHop.IsValid()), "false")
 	for key, want := range map[string]string{
 		"syslog_hosts": `common.yaml:63: [203.0.113.141, 203.0.113.173] (common)
-roles/core.yaml:12: !append [192.0.2.250] (role core)
+roles/core.yaml:16: !append [192.0.2.250] (role core)
 devices/cr1.ams.yaml:46: !append [192.0.2.251] (device cr1.ams)`,
 		"syslog_hosts.0":           `common.yaml:63: 203.0.113.141 (common)`,
-		"syslog_hosts.2":           `roles/core.yaml:12: 192.0.2.250 (role core)`,
+		"syslog_hosts.2":           `roles/core.yaml:16: 192.0.2.250 (role core)`,
 		"syslog_hosts.3":           `devices/cr1.ams.yaml:47: 192.0.2.251 (device cr1.ams)`,
 		"static_routes.1.next_hop": `devices/cr1.ams.yaml:50: 203.0.113.132 (device cr1.ams)`,
-		"static_routes.1.prefix": `roles/core.yaml:15: 198.51.100.64/26 (role core)
+		"static_routes.1.prefix": `roles/core.yaml:19: 198.51.100.64/26 (role core)
 devices/cr1.ams.yaml:49: 198.51.100.64/26 (device cr1.ams)`,
-		"static_routes.0.next_hop": `roles/core.yaml:14: 203.0.113.131 (role core)`,
+		"static_routes.0.next_hop": `roles/core.yaml:18: 203.0.113.131 (role core)`,
 	} {
 		equal(t, key, chain(t, net, key, d), want)
 	}

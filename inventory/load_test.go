@@ -154,7 +154,7 @@ func TestExampleIsWhole(t *testing.T) {
 		if err != nil || !bytes.Equal(data, embedded) {
 			t.Errorf("%s is not embedded as it is: %v", name, err)
 		}
-		if !strings.HasSuffix(name, ".yaml") {
+		if !strings.HasSuffix(name, ".yaml") || filepath.Base(filepath.Dir(name)) == "policies" { // whose form package policies knows
 			return nil
 		}
 		// the first line leads an editor to the schema

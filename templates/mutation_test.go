@@ -240,6 +240,9 @@ func TestEveryValue(t *testing.T) {
 	tried, moved := 0, 0
 	var skipped []string
 	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if folder, _, _ := strings.Cut(name, "/"); folder == "policies" || folder == "definitions" {
+			continue // what these say is said of the files, see TestChosen
+		}
 		for _, l := range leaves(t, name, files[name]) {
 			changed := maps.Clone(files)
 			var after *world

@@ -284,7 +284,7 @@ func networkTokens(net *inventory.Network) []fact {
 	for _, d := range net.Devices {
 		loopbacks := func(k *keyer) []ref { return slices.Concat(k.of(d, "Loopback4"), k.of(d, "Loopback6")) }
 		l.add(d.Name, "router "+d.Name, loopbacks, d.Loopback4, d.Loopback6)
-		managed := func(k *keyer) []ref { return k.of(d.Management, "Address") }
+		managed := func(*keyer) []ref { return managementRef(d) }
 		for _, name := range of(d.Site, "routers") {
 			l.add(name, name, loopbacks, d.Loopback4, d.Loopback6)
 		}
@@ -312,6 +312,11 @@ func networkTokens(net *inventory.Network) []fact {
 		l.service(s)
 	}
 	return l.list
+}
+
+// managementRef is the management address of a device, which need not be the one that is rendered.
+func managementRef(d *inventory.Device) []ref {
+	return []ref{{device: d, key: "management.address", text: d.Management.Address.String()}}
 }
 
 // service adds the addresses and the port of a service.
@@ -368,7 +373,7 @@ func deviceTokens(dev *inventory.Device) []fact {
 		}
 	}
 	l.add("own-addresses", "", func(k *keyer) []ref {
-		return slices.Concat(k.of(dev, "Loopback4"), k.of(dev, "Loopback6"), k.of(dev.Management, "Address"))
+		return slices.Concat(k.of(dev, "Loopback4"), k.of(dev, "Loopback6"), managementRef(dev))
 	}, dev.Loopback4, dev.Loopback6, dev.Management.Address.Addr())
 	for _, i := range dev.Interfaces {
 		for _, u := range i.Units {
