@@ -184,19 +184,23 @@ func TestChosenMistakes(t *testing.T) {
 		{"definitions", map[string]string{"definitions/x.svc": "A = 1\n"}, `definitions/x.svc:1:5: "1" is no port`},
 		{"name of the inventory", map[string]string{"definitions/x.net": "lb1.ams = 192.0.2.1\n"}, "definitions/x.net:1:1: lb1.ams is defined twice, also by host lb1.ams of the inventory"},
 		{
-			"variable", map[string]string{"policies/edge.yaml": strings.Replace(filter, "edge inet", `"${sit} inet"`, 1), "+sites/ams.yaml": "policies: [protect-re, edge]\n"},
+			"variable",
+			map[string]string{"policies/edge.yaml": strings.Replace(filter, "edge inet", `"${sit} inet"`, 1), "+sites/ams.yaml": "policies: [protect-re, edge]\n"},
 			"policies/edge.yaml:1:40: there is no variable sit on this device (did you mean site?)",
 		},
 		{
-			"variable that every device has", map[string]string{"+sites/ams.yaml": "vars: {site: x}\n"},
+			"variable that every device has",
+			map[string]string{"+sites/ams.yaml": "vars: {site: x}\n"},
 			"sites/ams.yaml:48:8: variable site is one that every device has",
 		},
 		{
-			"filter of an interface", map[string]string{"+sites/ams.yaml": "loopback_filters: {input: [protect-er]}\n"},
+			"filter of an interface",
+			map[string]string{"+sites/ams.yaml": "loopback_filters: {input: [protect-er]}\n"},
 			"sites/ams.yaml:48:20: there is no filter protect-er on cr1.ams (there are border-in4,",
 		},
 		{
-			"clash", map[string]string{"policies/edge.yaml": strings.Replace(filter, "edge", "border-in4", 1), "+sites/ams.yaml": "policies: [protect-re, edge]\n"},
+			"clash",
+			map[string]string{"policies/edge.yaml": strings.Replace(filter, "edge", "border-in4", 1), "+sites/ams.yaml": "policies: [protect-re, edge]\n"},
 			"policies/edge.yaml:1:31: filter border-in4 clashes with the one that Rhapsode ships",
 		},
 	} {
