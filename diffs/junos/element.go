@@ -42,6 +42,26 @@ const undocumented = "undocumented"
 // key, and a name that no element can have.
 var renamed = map[string]string{"from-zone": "policy", "802.3ad": "ieee-802.3ad"}
 
+// natMatches are the elements of `match` in a rule of address translation, by what the rule's `then` can have.
+var natMatches = map[string]string{
+	"source-nat": "src-nat-rule-match", "destination-nat": "dest-nat-rule-match", "static-nat": "static-nat-rule-match",
+}
+
+// elementName is the name of the element of the child of parent that a text calls name.
+func elementName(parent *Schema, name string) string {
+	if alias, ok := renamed[name]; ok {
+		return alias
+	}
+	if then := parent.Child("then"); name == "match" && then != nil {
+		for _, c := range then.Children {
+			if alias, ok := natMatches[c.Name]; ok {
+				return alias
+			}
+		}
+	}
+	return name
+}
+
 // caseLeaves are hidden leaves, by parent and name, whose value is the name of an empty element: `any info` of a
 // syslog file is <contents><name>any</name><info/></contents>.
 var caseLeaves = map[string]string{"contents": "level", "console": "level", "power-negotiation": "mode"}
@@ -91,8 +111,8 @@ func (x exporter) statement(to []*element, parent, n *Node, changed bool) []*ele
 	if n.Schema == nil && (!xmlName(n.Name) || n.Name == undocumented || n.Kind != LeafList && parent.Schema.element(n.Name) != nil) {
 		e.name, values = undocumented, append([]string{n.Name}, values...)
 	}
-	if alias, ok := renamed[e.name]; ok && n.Schema != nil {
-		e.name = alias
+	if n.Schema != nil {
+		e.name = elementName(parent.Schema, e.name)
 	}
 	if n.Kind != LeafList {
 		e.group = x.group(n, 0)
@@ -448,7 +468,7 @@ func (s *Schema) element(name string) *Schema {
 		return c
 	}
 	for _, c := range s.Children {
-		if c.Is(Hidden) && c.Name == name || renamed[c.Name] == name {
+		if c.Is(Hidden) && c.Name == name || c.Name != name && elementName(s, c.Name) == name {
 			return c
 		}
 	}

@@ -265,7 +265,7 @@ func childNamed(t *Schema, name string) *Schema {
 		return nil
 	}
 	for _, c := range t.Children {
-		if c.Name == name || renamed[c.Name] == name {
+		if c.Name == name || elementName(t, c.Name) == name {
 			return c
 		}
 	}

@@ -123,10 +123,11 @@ func (l *lexer) word() token {
 }
 
 // quoted reads "…". A backslash keeps the next character from ending the string; only \" loses its backslash, for
-// other escapes (\n, \., \\) mean something to whoever reads the value. A line break becomes \n.
+// other escapes (\n, \., \\) mean something to whoever reads the value. A line break becomes \n. A quoted command may
+// hold quotes as \\" (a device that escapes quotes but no backslashes): one right before a word, and its partner.
 func (l *lexer) quoted() token {
 	start, pos := l.off, l.pos(l.off)
-	plain := true
+	plain, inner := true, false
 	i := l.off + 1
 	for ; i < len(l.src) && l.src[i] != '"'; i++ {
 		switch l.src[i] {
@@ -135,6 +136,10 @@ func (l *lexer) quoted() token {
 				plain = false
 			}
 			if i+1 < len(l.src) && l.src[i+1] != '\n' {
+				i++
+			}
+			if innerQuote(l.src[i:], inner) {
+				inner = !inner
 				i++
 			}
 		case '\n', '\r':
@@ -153,6 +158,12 @@ func (l *lexer) quoted() token {
 		text = decodeQuoted(text)
 	}
 	return token{kind: tokWord, quoted: true, text: text, off: start, pos: pos}
+}
+
+// innerQuote reports whether s, from the second backslash of \\ on, goes on with a quote that ends no string: it stands
+// before a word, or inner says that it is the partner of such a one.
+func innerQuote(s string, inner bool) bool {
+	return len(s) > 2 && s[0] == '\\' && s[1] == '"' && (inner || !wordEnd[s[2]])
 }
 
 func decodeQuoted(s string) string {

@@ -68,6 +68,9 @@ var mends = []mend{
 	// Names.
 	{path: "policies policy", kind: Entry, as: "from-zone"},
 	{path: "ieee-802.3ad", kind: Container, as: "802.3ad"},
+	{path: "rule src-nat-rule-match", kind: Container, as: "match"},
+	{path: "rule dest-nat-rule-match", kind: Container, as: "match"},
+	{path: "rule static-nat-rule-match", kind: Container, as: "match"},
 }
 
 // mendsByName finds mends by the last name of their path.
