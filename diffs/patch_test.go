@@ -94,7 +94,9 @@ func FuzzPatch(f *testing.F) {
 			f.Add(string(a.Files[0].Data), string(p.Data))
 		}
 	}
-	f.Add("", "[edit]\n+/*/") // found before
+	for before, patch := range map[string]string{"": "[edit]\n+/*/", "0": "[edit]\n+0[0];"} { // found before
+		f.Add(before, patch)
+	}
 	f.Fuzz(func(t *testing.T, before, patch string) {
 		b, err := junos.Parse("", []byte(before), nil)
 		if err != nil {

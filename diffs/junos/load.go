@@ -178,6 +178,7 @@ func (m *merger) children(dst, src *Node, path []string) {
 		case s.Op&DeleteOp != 0 && found && s.Kind == LeafList:
 		case s.Op&DeleteOp != 0:
 			m.notFound(path, s)
+		case !found && m.guarded && m.guardAlternative(dst, s, path):
 		case !found:
 			m.strip(s, sub)
 			dst.Children = append(dst.Children, s)

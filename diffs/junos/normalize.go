@@ -360,7 +360,7 @@ func (n *Node) unite(values []string) {
 	n.Values = have
 }
 
-// dropChoices keeps the last of children that exclude each other.
+// dropChoices keeps the last of children that exclude each other, but what is protected in any case.
 func dropChoices(n *Node) {
 	if n.Schema == nil {
 		return
@@ -378,6 +378,13 @@ func dropChoices(n *Node) {
 		switch {
 		case at < 0:
 			seen = append(seen, behind{schema: c.Schema})
+		case seen[at].schema != c.Schema && holdsProtected(c):
+			for j, o := range n.Children[i+1:] {
+				if o != nil && Exclude(o, c) && !o.Inactive {
+					n.Children[i+1+j] = nil
+				}
+			}
+			seen[at], drop = behind{schema: c.Schema}, true
 		case seen[at].mixed || seen[at].schema != c.Schema:
 			seen[at].mixed = true
 			n.Children[i], drop = nil, true

@@ -26,13 +26,19 @@ func (p *patcher) putAll() {
 	}
 }
 
+// unknownValues reports whether two statements are of one name that no schema knows, and have values at most.
+func unknownValues(a, b *Node) bool {
+	leafy := func(n *Node) bool { return n.Schema == nil && (n.Kind == Leaf || n.Kind == LeafList) }
+	return a.Name == b.Name && leafy(a) && leafy(b)
+}
+
 // put adds the statements of what to n.
 func (p *patcher) put(h *patchHunk, n, what *Node) {
 	if holdsUnknown(what) {
 		unifyNodes(what, n)
 	}
 	for _, c := range what.Children {
-		i := slices.IndexFunc(n.Children, func(o *Node) bool { return Same(o, c) })
+		i := slices.IndexFunc(n.Children, func(o *Node) bool { return Same(o, c) || unknownValues(o, c) })
 		if i >= 0 {
 			pushDown(c)
 		}

@@ -90,6 +90,19 @@ func (m *merger) guard(d, s *Node, path []string) (done bool) {
 	return false
 }
 
+// guardAlternative refuses s, a new statement of dst, if what it excludes is protected there.
+func (m *merger) guardAlternative(dst, s *Node, path []string) (refused bool) {
+	i := slices.IndexFunc(dst.Children, func(d *Node) bool {
+		return !s.Inactive && !d.Inactive && Exclude(d, s) && holdsProtected(d)
+	})
+	if i < 0 {
+		return false
+	}
+	sub := slices.Concat(path, PathWords(dst.Children[i]))
+	m.warn(s.Pos, protectedMessage(sub, sub, "deleted"), sub)
+	return true
+}
+
 // keep deletes all of d that is not protected, for s. It reports whether d stays.
 func (m *merger) keep(d, s *Node, path []string) bool {
 	return keepProtected(d, path, func(p []string) { m.warn(s.Pos, protectedMessage(p, p, "deleted"), p) })
