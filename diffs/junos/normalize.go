@@ -424,6 +424,8 @@ func settleUnknown(run []*Node) {
 	for _, n := range run {
 		t := names[n.Name]
 		switch {
+		case n.Kind == LeafList && t.entry && len(n.Values) == 1: // brackets around one value are not written
+			n.Kind = Entry
 		case n.Kind != Leaf:
 		case len(n.Values) == 0:
 			if t.box {
