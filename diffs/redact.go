@@ -5,21 +5,29 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // Redactor hides secret values in texts that are shown, stored or sent. In their place stands [redacted sha:xxxxxxxx], a
 // keyed hash: that a secret changed is visible, and that two are equal, but only within the texts of one Redactor, since
 // each has a random key of its own. Use one for a run. It is safe for concurrent use.
-type Redactor struct{ key []byte }
+type Redactor struct {
+	key []byte
+
+	mu    sync.RWMutex
+	known map[string]*regexp.Regexp // secrets that their statement does not tell: each with where it stands as a word
+}
 
 // NewRedactor makes a Redactor with a fresh random key.
 func NewRedactor() *Redactor {
 	key := make([]byte, sha256.Size)
 	// Read never returns an error (package crypto/rand): it ends the program when the system has no randomness.
 	_, _ = rand.Read(key)
-	return &Redactor{key}
+	return &Redactor{key: key, known: map[string]*regexp.Regexp{}}
 }
 
 // tagBytes is how much of the hash is shown: enough to tell the secrets of one run apart.
@@ -30,6 +38,28 @@ func (r *Redactor) Value(secret string) string {
 	mac := hmac.New(sha256.New, r.key)
 	mac.Write([]byte(secret))
 	return "[redacted sha:" + hex.EncodeToString(mac.Sum(nil)[:tagBytes]) + "]"
+}
+
+// Know tells of a secret that has neither a mark nor a form of its own, such as an SNMP community: it is hidden wherever it
+// stands as a word or in quotes.
+func (r *Redactor) Know(secret string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if secret != "" && r.known[secret] == nil {
+		r.known[secret] = regexp.MustCompile(`(?m)(^|[\s\[])"?` + regexp.QuoteMeta(secret) + `"?($|[\s;\]])`)
+	}
+}
+
+// knownIn hides the known secrets of a text.
+func (r *Redactor) knownIn(text string) string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, secret := range slices.Sorted(maps.Keys(r.known)) {
+		if strings.Contains(text, secret) {
+			text = r.known[secret].ReplaceAllString(text, `${1}"`+r.Value(secret)+`"${2}`)
+		}
+	}
+	return text
 }
 
 // secretMark trails a statement whose value is a secret, on the device and in our text.
@@ -47,6 +77,11 @@ var (
 // ## SECRET-DATA, and every value in one of the forms ($9$…, $6$…) that only a secret has. What is hidden in the one
 // form and the other by the same value gets the same tag.
 func (r *Redactor) Text(text string) string {
+	return r.knownIn(r.byForm(text))
+}
+
+// byForm hides what a mark or its own form tells to be a secret.
+func (r *Redactor) byForm(text string) string {
 	if !strings.Contains(text, secretMark) && !strings.Contains(text, "$") {
 		return text
 	}

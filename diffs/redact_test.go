@@ -34,6 +34,25 @@ func TestRedactText(t *testing.T) {
 	}
 }
 
+// TestRedactKnown hides what only whoever resolved it knows to be a secret.
+func TestRedactKnown(t *testing.T) {
+	r := NewRedactor()
+	r.Know("s3cret.x")
+	tag := `"` + r.Value("s3cret.x") + `"`
+	for in, want := range map[string]string{
+		"+   community s3cret.x {":                        "+   community " + tag + " {",
+		`set snmp community "s3cret.x" clients 0.0.0.0/0`: "set snmp community " + tag + " clients 0.0.0.0/0",
+		"authentication-key s3cret.x;":                    "authentication-key " + tag + ";",
+		`key s3cret.x; ## SECRET-DATA`:                    `key ` + tag + `; ## SECRET-DATA`,
+		"[edit snmp community s3cret.x]\n-  s3cret.x\n":   "[edit snmp community " + tag + "]\n-  " + tag + "\n",
+		"s3cret.xy as3cret.x s3cretAx":                    "s3cret.xy as3cret.x s3cretAx",
+	} {
+		if got := r.Text(in); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
 func TestRedactKeys(t *testing.T) {
 	a, b := NewRedactor(), NewRedactor()
 	const line = `secret "$9$abc"; ## SECRET-DATA`

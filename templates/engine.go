@@ -57,7 +57,7 @@ func newEngine(base, overlay fs.FS) (*engine, error) {
 }
 
 func parseEngine(base, overlay fs.FS) (*engine, error) {
-	e := &engine{root: template.New("").Option("missingkey=error").Funcs(functions(nil)), own: map[string]bool{}}
+	e := &engine{root: template.New("").Option("missingkey=error").Funcs(functions(nil, nil)), own: map[string]bool{}}
 	var users []string
 	var err error
 	if overlay != nil {
@@ -112,7 +112,7 @@ func (e *engine) shown(file string) string {
 }
 
 func (e *engine) execute(name string, p *page) (string, error) {
-	return e.run(name, p, functions(p.library))
+	return e.run(name, p, functions(p.library, p.secret))
 }
 
 func (e *engine) run(name string, p *page, functions template.FuncMap) (string, error) {

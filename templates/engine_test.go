@@ -60,7 +60,7 @@ func renderFrom(fsys fstest.MapFS) error {
 	}
 	net, dev := small()
 	dev.Site.PingOffload = nil
-	_, err = e.render(net, dev)
+	_, err = e.render(net, dev, nil)
 	return err
 }
 
@@ -105,7 +105,7 @@ func TestOrigin(t *testing.T) {
 
 // TestFunctions holds the allow-list: all names exist, none reads the world, and what the templates use is there.
 func TestFunctions(t *testing.T) {
-	all := functions(nil)
+	all := functions(nil, nil)
 	for _, name := range fromSprig {
 		if all[name] == nil {
 			t.Errorf("sprig has no function %s", name)

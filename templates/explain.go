@@ -35,7 +35,7 @@ type Value struct {
 }
 
 // Explain gives, for every line of what Render renders for a device, the line of the template that wrote it and the
-// values of the inventory that went into it.
+// values of the inventory that went into it. Secrets stand in it as StandIn gives them.
 func (r *Renderer) Explain(net *inventory.Network, dev *inventory.Device) ([]Line, error) {
 	lines, err := r.engine.explain(net, dev)
 	if err != nil {
@@ -45,7 +45,7 @@ func (r *Renderer) Explain(net *inventory.Network, dev *inventory.Device) ([]Lin
 }
 
 func (e *engine) explain(net *inventory.Network, dev *inventory.Device) ([]Line, error) {
-	plain, err := e.renderDevice(net, dev)
+	plain, err := e.renderDevice(net, dev, StandIn)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (e *engine) explain(net *inventory.Network, dev *inventory.Device) ([]Line,
 		return nil, err
 	}
 	keys := &keyer{net, dev}
-	page.refs = keys.objects(page)
+	page.refs, page.secret = keys.objects(page), StandIn
 	record := newRecorder(x.tracer, keys)
 	raw, err := x.run(folder+dev.Role+suffix, page, record.functions(page))
 	if err != nil {
@@ -306,6 +306,8 @@ func (v *values) without(other *values) []Value {
 // objects says what the filters, policies and lists of a device are made of: see library.build.
 func (k *keyer) objects(p *page) map[string][]ref {
 	net, dev, po := p.Network, p.Device, p.Site.PingOffload
+	gshut, withheld := k.of(dev.LVS, "GracefulShutdown"), k.of(dev.IBGP, "Services")
+	maintenance := k.of(dev, "Maintenance")
 	own, peers := k.of(net, "Prefixes"), slices.Concat(k.of(dev, "Transits"), k.each(dev.Transits, "Addr"))
 	services, six := k.each(net.Sites, "ServicePrefixes"), k.of(dev, "Loopback6")
 	var offload []ref
@@ -329,9 +331,13 @@ func (k *keyer) objects(p *page) map[string][]ref {
 		exempt = k.of(po, "Exempt")
 	}
 	out := map[string][]ref{
-		"policy-statement " + policies.ServiceIn:  slices.Concat(services, six),
-		"policy-statement " + policies.TransitIn:  slices.Concat(own, peers, six),
-		"policy-statement " + policies.TransitOut: slices.Concat(services, six),
+		"policy-statement " + policies.ServiceIn:    slices.Concat(services, six, gshut),
+		"policy-statement " + policies.TransitIn:    slices.Concat(own, peers, six),
+		"policy-statement " + policies.TransitOut:   slices.Concat(services, six, maintenance),
+		"policy-statement " + policies.InternalOut:  slices.Concat(services, six, maintenance, withheld),
+		"policy-statement " + policies.AggregateOut: slices.Concat(services, six, k.of(dev, "OSPFExport")),
+		"policy-statement " + policies.FlowBalance:  k.of(dev, "ECMP"),
+		"community " + policies.GracefulShutdown:    slices.Concat(gshut, maintenance),
 	}
 	for _, c := range []string{policies.AvoidedPath, policies.BackupPath, policies.SelectedPath} {
 		out["community "+c] = k.of(net, "ASN")

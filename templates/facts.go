@@ -30,6 +30,7 @@ type page struct {
 	uses    map[string]*policies.Uses // of the objects of Chosen
 	tokens  []fact                    // that these may be made of
 	refs    map[string][]ref          // what the objects of library were made of; only when tracing
+	secret  SecretFunc
 }
 
 // newPage collects the facts about a device and builds the policies that its templates place.
@@ -130,16 +131,52 @@ func (l *library) build() {
 	}
 
 	l.set.Communities = policies.PathCommunities(uint32(l.page.Network.ASN))
-	l.set.Policies = []*policies.PolicyStatement{
-		policies.LVSImport(policies.Families{V4: transit.Services4 != "", V6: transit.Services6 != ""}),
-		policies.RejectAll(policies.None),
-		policies.AggregateExport(),
+	imports := policies.LVSImport(policies.Families{V4: transit.Services4 != "", V6: transit.Services6 != ""})
+	if l.page.Device.LVS.GracefulShutdown {
+		policies.HonourGracefulShutdown(imports)
 	}
-	if len(l.page.Device.Transits) > 0 {
-		l.set.Policies = append(l.set.Policies, policies.TransitImport(transit), policies.TransitExport(transit))
+	l.set.Policies = []*policies.PolicyStatement{imports, policies.RejectAll(policies.None)}
+	l.exports(transit)
+}
+
+// exports builds the policies for what leaves the router: to OSPF, to other networks, to our other routers, to the
+// forwarding table.
+func (l *library) exports(transit policies.Transit) {
+	dev := l.page.Device
+	var ospf policies.Exported
+	for _, e := range dev.OSPFExport {
+		switch e {
+		case inventory.ExportAggregates:
+			ospf.Aggregates = true
+		case inventory.ExportServices:
+			ospf.Services4, ospf.Services6 = transit.Services4, transit.Services6
+		}
 	}
-	if len(l.page.Device.InternalPeers) > 0 {
-		l.set.Policies = append(l.set.Policies, policies.InternalExport())
+	if len(dev.OSPFExport) > 0 {
+		l.set.Policies = append(l.set.Policies, policies.OSPFExport(ospf))
+	}
+	if len(dev.Transits) > 0 {
+		out := policies.TransitExport(transit)
+		if dev.Maintenance {
+			policies.SendGracefulShutdown(out, false)
+		}
+		l.set.Policies = append(l.set.Policies, policies.TransitImport(transit), out)
+	}
+	if len(dev.InternalPeers) > 0 {
+		out := policies.InternalExport()
+		if !dev.IBGP.Services {
+			policies.WithholdServices(out, transit.Services4, transit.Services6)
+		}
+		if dev.Maintenance {
+			policies.SendGracefulShutdown(out, true)
+		}
+		l.set.Policies = append(l.set.Policies, out)
+	}
+	if dev.ECMP {
+		l.set.Policies = append(l.set.Policies, policies.LoadBalance())
+	}
+	if dev.LVS.GracefulShutdown || dev.Maintenance && len(dev.Transits)+len(dev.InternalPeers) > 0 {
+		l.set.Communities = append(l.set.Communities, policies.GracefulShutdownCommunity())
 	}
 }
 

@@ -33,7 +33,7 @@ var fromSprig = []string{
 var errNoFacts = errors.New("no facts to place policies from")
 
 // functions gives what a template may call. set holds the policies that can be placed; nil while parsing.
-func functions(set *policies.Set) template.FuncMap {
+func functions(set *policies.Set, resolve SecretFunc) template.FuncMap {
 	all := sprig.TxtFuncMap()
 	out := template.FuncMap{}
 	for _, name := range fromSprig {
@@ -41,6 +41,13 @@ func functions(set *policies.Set) template.FuncMap {
 	}
 	for name, f := range ours {
 		out[name] = f
+	}
+	out["secret"] = func(s inventory.Secret) (string, error) {
+		if resolve == nil {
+			return "", fmt.Errorf("the secret (%s) can't be read here", s.Reference())
+		}
+		value, err := resolve(s)
+		return junos.Quote(value), err
 	}
 	if set == nil {
 		unready := func(string) (string, error) { return "", errNoFacts }

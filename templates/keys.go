@@ -36,18 +36,32 @@ var fieldKeys = map[string]map[string][]string{
 		"Management": {"management"}, "Interfaces": {"interfaces"}, "Users": {"users"}, "LVS": {"lvs"}, "Transits": {"transits"},
 		"NTPServers": {"ntp_servers"}, "NameServers": {"name_servers"}, "SyslogHosts": {"syslog_hosts"}, "StaticRoutes": {"static_routes"},
 		"Policies": {"policies"}, "LoopbackFilters": {"loopback_filters"},
+		"ECMP": {"ecmp"}, "Maintenance": {"maintenance"}, "OSPFExport": {"ospf_export"}, "IBGP": {"ibgp"}, "SNMP": {"snmp"},
+		"RootPassword": {"root_password"}, "VLANs": {"vlans"}, "Zones": {"security_zones"}, "SecurityPolicies": {"security_policies"},
 	},
 	"Management": {"Interface": {"interface"}, "Address": {"address"}, "Gateway": {"gateway"}},
 	"LVS": {
 		"PeerASN": {"peer_asn"}, "HoldTimeSeconds": {"hold_time"}, "PrefixLimit": {"prefix_limit"}, "TeardownPercent": {"teardown_percent"},
+		"Multipath": {"multipath"}, "BFD": {"bfd"}, "Auth": {"auth"}, "GracefulShutdown": {"gshut"},
 	},
-	"Interface": {"Name": {""}, "Description": {"description"}, "MTU": {"mtu"}, "Units": {"units"}},
+	"IBGP":          {"Services": {"services"}, "BFD": {"bfd"}, "Auth": {"auth"}},
+	"BFD":           {"IntervalMilliseconds": {"interval"}, "Multiplier": {"multiplier"}},
+	"Auth":          {"Method": {"method"}, "Key": {"key"}, "Algorithm": {"algorithm"}, "SendID": {"send_id"}, "ReceiveID": {"receive_id"}},
+	"SNMP":          {"Contact": {"contact"}, "Location": {"location"}, "Communities": {"communities"}, "TrapTargets": {"trap_targets"}},
+	"SNMPCommunity": {"Name": {""}, "Community": {"community"}, "Clients": {"clients"}},
+	"VLAN":          {"Name": {""}, "ID": {"id"}, "Description": {"description"}, "IRB": {"irb"}},
+	"Zone":          {"Name": {""}, "Interfaces": {"interfaces"}, "Services": {"services"}, "Protocols": {"protocols"}},
+	"SecurityPolicy": {
+		"Name": {"name"}, "From": {"from"}, "To": {"to"}, "Source": {"source"}, "Destination": {"destination"},
+		"Applications": {"applications"}, "Action": {"action"}, "Log": {"log"},
+	},
+	"Interface": {"Name": {""}, "Description": {"description"}, "MTU": {"mtu"}, "Units": {"units"}, "Access": {"access"}, "Trunk": {"trunk"}, "Native": {"native_vlan"}},
 	"Unit": {
 		"Number": {""}, "Description": {"description"}, "Kind": {"kind"}, "VLAN": {"vlan"}, "Addresses": {"addresses"}, "Metric": {"metric"},
 		"Filters": {"filters"},
 	},
-	"Peer":        {"Name": {"provider"}, "Addr": {""}, "ASN": {"/providers.NAME.asn"}, "PrefixLimit": {"prefix_limit", "/providers.NAME.prefix_limit"}},
-	"User":        {"Name": {""}, "UID": {"uid"}, "Class": {"class"}, "SSHKeys": {"ssh_keys"}},
+	"Peer":        {"Name": {"provider"}, "Addr": {""}, "ASN": {"/providers.NAME.asn"}, "PrefixLimit": {"prefix_limit", "/providers.NAME.prefix_limit"}, "BFD": {"bfd"}, "Auth": {"auth"}},
+	"User":        {"Name": {""}, "UID": {"uid"}, "Class": {"class"}, "SSHKeys": {"ssh_keys"}, "Password": {"password"}},
 	"StaticRoute": {"Prefix": {"prefix"}, "NextHop": {"next_hop"}},
 	"VIP":         {"Addr": {""}, "Label": {""}},
 	"PingOffload": {"Mode": {"mode"}, "Redirect4": {"redirect4"}, "Redirect6": {"redirect6"}, "VIPs": {"vips"}, "Exempt": {"exempt", "/prefixes"}},
@@ -75,7 +89,7 @@ func (k *keyer) field(receiver reflect.Value, name string) []ref {
 		case "InternalPeers":
 			return k.peers(&x)
 		case "Name", "FQDN":
-			d, _, _ := k.place(x)
+			d, _, _ := k.place(v)
 			return []ref{{device: d, key: "role", text: x.Name, name: true}}
 		}
 	case inventory.LVS:
@@ -96,7 +110,7 @@ func (k *keyer) fact(v reflect.Value, name, text string) []ref {
 	if !ok || v.Type().PkgPath() != "rhapsode/inventory" {
 		return nil
 	}
-	device, base, provider := k.place(v.Interface())
+	device, base, provider := k.place(v)
 	if device == nil {
 		return nil
 	}
@@ -120,9 +134,9 @@ func (k *keyer) fact(v reflect.Value, name, text string) []ref {
 
 // place is the key of a struct, the device to look it up for, and for a peer its provider's name. The device is nil when
 // the struct has no place of its own.
-func (k *keyer) place(x any) (device *inventory.Device, key, provider string) {
+func (k *keyer) place(v reflect.Value) (device *inventory.Device, key, provider string) {
 	d := k.device
-	switch x := x.(type) {
+	switch x := v.Interface().(type) {
 	case inventory.Network:
 		return d, "", ""
 	case inventory.Device:
@@ -145,6 +159,24 @@ func (k *keyer) place(x any) (device *inventory.Device, key, provider string) {
 		return d, "interfaces." + x.Name, ""
 	case inventory.Unit:
 		return k.unit(&x)
+	case inventory.IBGP:
+		return d, "ibgp", ""
+	case inventory.BFD, inventory.Auth:
+		return k.session(v)
+	case inventory.SNMP:
+		return d, "snmp", ""
+	case inventory.SNMPCommunity:
+		return d, "snmp.communities." + x.Name, ""
+	case inventory.VLAN:
+		return d, "vlans." + x.Name, ""
+	case inventory.Zone:
+		return d, "security_zones." + x.Name, ""
+	case inventory.SecurityPolicy:
+		for i, p := range d.SecurityPolicies {
+			if p.Name == x.Name && p.From == x.From && p.To == x.To {
+				return d, fmt.Sprintf("security_policies.%d", i), ""
+			}
+		}
 	case inventory.Peer:
 		return d, "transits." + x.Addr.String(), x.Name
 	case inventory.User:
@@ -169,6 +201,29 @@ func (k *keyer) unit(u *inventory.Unit) (*inventory.Device, string, string) {
 		for _, other := range i.Units {
 			if reflect.DeepEqual(other, u) {
 				return k.device, fmt.Sprintf("interfaces.%s.units.%d", i.Name, u.Number), ""
+			}
+		}
+	}
+	return nil, "", ""
+}
+
+// session finds what a choice about a BGP session belongs to: each has a pointer of its own.
+func (k *keyer) session(v reflect.Value) (*inventory.Device, string, string) {
+	if !v.CanAddr() {
+		return nil, "", ""
+	}
+	at, d := v.Addr().Interface(), k.device
+	for key, holder := range map[string][]any{"lvs": {d.LVS.BFD, d.LVS.Auth}, "ibgp": {d.IBGP.BFD, d.IBGP.Auth}} {
+		for i, word := range []string{".bfd", ".auth"} {
+			if holder[i] == at {
+				return d, key + word, ""
+			}
+		}
+	}
+	for _, p := range d.Transits {
+		for i, word := range []string{".bfd", ".auth"} {
+			if []any{p.BFD, p.Auth}[i] == at {
+				return d, "transits." + p.Addr.String() + word, ""
 			}
 		}
 	}

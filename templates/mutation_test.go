@@ -123,13 +123,17 @@ type world struct {
 	text map[string]string
 }
 
-func render(t *testing.T, files map[string][]byte) (*world, error) {
-	t.Helper()
+func loadTree(files map[string][]byte) (*inventory.Network, error) {
 	fsys := fstest.MapFS{}
 	for name, data := range files {
 		fsys[name] = &fstest.MapFile{Data: data}
 	}
-	net, err := inventory.LoadFS(fsys, "example")
+	return inventory.LoadFS(fsys, "example")
+}
+
+func render(t *testing.T, files map[string][]byte) (*world, error) {
+	t.Helper()
+	net, err := loadTree(files)
 	if err != nil {
 		return nil, err
 	}

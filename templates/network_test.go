@@ -65,6 +65,8 @@ func small() (*inventory.Network, *inventory.Device) {
 			{Name: "northwind", Addr: netip.MustParseAddr("2001:db8:ff00::"), ASN: 64496},
 		},
 		InternalPeers: []*inventory.Device{other},
+		IBGP:          inventory.IBGP{Services: true},
+		OSPFExport:    []inventory.Exported{inventory.ExportAggregates},
 	}
 	other.Site, site.Devices, net.Devices = site, []*inventory.Device{dev, other}, []*inventory.Device{dev, other}
 	return net, dev

@@ -47,11 +47,16 @@ func golden(t *testing.T, name, got string) {
 // out the same a second time.
 func sound(t *testing.T, net *inventory.Network, dev *inventory.Device) *Rendered {
 	t.Helper()
-	r, err := Render(net, dev)
+	renderer, err := New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := Render(net, dev)
+	renderer.Secret = StandIn
+	r, err := renderer.Render(net, dev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := renderer.Render(net, dev)
 	if err != nil || again.Text != r.Text {
 		t.Fatalf("a second render differs: %v", err)
 	}
@@ -282,7 +287,7 @@ func TestFacts(t *testing.T) {
 		}, "render cr1.lab: render ping offload of lab: ping1.lab has no IPv6 address to answer for 2001:db8:1:ed1a::1"},
 		{
 			"key", func(_ *inventory.Network, d *inventory.Device) { d.Users[0].SSHKeys[0] = "ssh-dss AAAA x" },
-			`render cr1.lab: template junos/system.tmpl:20: at <sshkey .>: no Junos statement for a key of type "ssh-dss": want ssh-ed25519, ssh-rsa or ecdsa-sha2-…`,
+			`render cr1.lab: template junos/system.tmpl:28: at <sshkey .>: no Junos statement for a key of type "ssh-dss": want ssh-ed25519, ssh-rsa or ecdsa-sha2-…`,
 		},
 		{
 			"kind", func(_ *inventory.Network, d *inventory.Device) { d.Interfaces[0].Units[0].Kind = "peering" },

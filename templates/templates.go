@@ -35,11 +35,32 @@ func Render(net *inventory.Network, dev *inventory.Device) (*Rendered, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.render(net, dev)
+	return e.render(net, dev, nil)
 }
 
 // Renderer renders with a user's own templates beside the shipped ones. It is safe for concurrent use.
-type Renderer struct{ engine *engine }
+type Renderer struct {
+	engine *engine
+
+	// Secret gives the values of secrets. Without it, a device that has one can't be rendered: a text without its keys
+	// must not be taken for the whole.
+	Secret SecretFunc
+}
+
+// SecretFunc gives the value of a secret: that of a Resolver of the inventory, or StandIn.
+type SecretFunc func(inventory.Secret) (string, error)
+
+// StandIn gives every secret a value that is none, of the form that it has: for texts that are looked at and checked,
+// and never sent.
+func StandIn(s inventory.Secret) (string, error) {
+	switch s.Form {
+	case inventory.FormCrypt:
+		return "$6$redacted$redacted", nil
+	case inventory.FormJunos9:
+		return "$9$redacted", nil
+	}
+	return "redacted", nil
+}
 
 // New makes a renderer of the shipped templates and those of overlay: overlay's junos/NAME.tmpl takes the place of the
 // shipped one of that name, or is a new one, also for a role of its own (junos/ROLE.tmpl). A block that it defines takes
@@ -54,7 +75,7 @@ func New(overlay fs.FS) (*Renderer, error) {
 		}
 		own := *e
 		own.policies = &policyCache{}
-		return &Renderer{&own}, nil
+		return &Renderer{engine: &own}, nil
 	}
 	if err := checkOverlay(overlay); err != nil {
 		return nil, err
@@ -64,27 +85,28 @@ func New(overlay fs.FS) (*Renderer, error) {
 		return nil, err
 	}
 	e.policies = &policyCache{}
-	return &Renderer{e}, nil
+	return &Renderer{engine: e}, nil
 }
 
 // Render is the function Render with the renderer's templates.
 func (r *Renderer) Render(net *inventory.Network, dev *inventory.Device) (*Rendered, error) {
-	return r.engine.render(net, dev)
+	return r.engine.render(net, dev, r.Secret)
 }
 
-func (e *engine) render(net *inventory.Network, dev *inventory.Device) (*Rendered, error) {
-	r, err := e.renderDevice(net, dev)
+func (e *engine) render(net *inventory.Network, dev *inventory.Device, secret SecretFunc) (*Rendered, error) {
+	r, err := e.renderDevice(net, dev, secret)
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", dev.Name, err)
 	}
 	return r, nil
 }
 
-func (e *engine) renderDevice(net *inventory.Network, dev *inventory.Device) (*Rendered, error) {
+func (e *engine) renderDevice(net *inventory.Network, dev *inventory.Device, secret SecretFunc) (*Rendered, error) {
 	page, err := newPage(net, dev, e.policies)
 	if err != nil {
 		return nil, err
 	}
+	page.secret = secret
 	name := folder + dev.Role + suffix
 	if !slices.Contains(e.files, name) {
 		return nil, fmt.Errorf("no template for role %q: there is no %s", dev.Role, name)

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -194,11 +195,10 @@ func newRecorder(x *tracer, k *keyer) *recorder {
 
 // functions are the calls that instrument puts in, and the placing functions, which tell what their object is made of.
 func (r *recorder) functions(p *page) template.FuncMap {
-	out := template.FuncMap{callRead: r.read, callBegin: r.begin, callEnd: r.end, callEnter: r.enter, callLeave: r.leave}
-	plain := functions(p.library)
-	out["attached"] = plain["attached"]
+	out := functions(p.library, p.secret)
+	maps.Copy(out, template.FuncMap{callRead: r.read, callBegin: r.begin, callEnd: r.end, callEnter: r.enter, callLeave: r.leave})
 	for name, what := range map[string]string{"filter": "filter", "policy": "policy-statement", "prefixlist": "prefix-list", "community": "community", "aspath": "as-path"} {
-		place, ok := plain[name].(func(string) (string, error))
+		place, ok := out[name].(func(string) (string, error))
 		if !ok {
 			continue
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -94,11 +95,12 @@ func (a *app) selectDevices(query string) (*inventory.Network, []*inventory.Devi
 
 // renderAll renders every device, with the inventory's own templates if it has any, and reports all that fail, not the
 // first only; one mistake that several devices meet is reported once.
-func renderAll(net *inventory.Network, devices []*inventory.Device) ([]*templates.Rendered, error) {
+func renderAll(net *inventory.Network, devices []*inventory.Device, secret templates.SecretFunc) ([]*templates.Rendered, error) {
 	renderer, err := newRenderer(net.Dir)
 	if err != nil {
 		return nil, err
 	}
+	renderer.Secret = secret
 	out := make([]*templates.Rendered, len(devices))
 	type failure struct {
 		err error
@@ -135,6 +137,22 @@ func someNames(devices []*inventory.Device) string {
 		return names(devices)
 	}
 	return fmt.Sprintf("%s and %s", names(devices[:3]), plural(len(devices)-3, "more device"))
+}
+
+// secrets resolves the secrets of an inventory, for texts that are sent or written. What it gives is hidden in all that
+// the run prints, whatever the statement.
+func (a *app) secrets(ctx context.Context, net *inventory.Network) templates.SecretFunc {
+	resolver := inventory.NewResolver(net.Dir, func(name string) (string, bool) {
+		v := a.getenv(name)
+		return v, v != ""
+	})
+	return func(s inventory.Secret) (string, error) {
+		value, err := resolver.Resolve(ctx, s)
+		if err == nil {
+			a.redactorOnce().Know(value)
+		}
+		return value, err
+	}
 }
 
 // newRenderer reads the templates of an inventory: the shipped ones, and those in its folder templates.

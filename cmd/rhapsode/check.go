@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rhapsode/cmd/internal/cli"
+	"rhapsode/templates"
 )
 
 // newCheck is `rhapsode check QUERY`.
@@ -58,7 +59,7 @@ func (a *app) check(query, format string) error {
 	if err != nil {
 		return cli.WithCode(cli.Usage, err)
 	}
-	w, err := want(net, devices, time.Now())
+	w, err := want(net, devices, time.Now(), templates.StandIn)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ What earlier runs rendered and this one does not stays too (shown as "orphan"); 
 				}
 				paths = append(paths, words)
 			}
-			w, err := want(net, list, time.Now())
+			w, err := want(net, list, time.Now(), a.secrets(cmd.Context(), net))
 			if err != nil {
 				return err
 			}

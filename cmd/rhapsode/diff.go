@@ -62,7 +62,7 @@ func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 	if err != nil {
 		return err
 	}
-	w, err := want(net, list, time.Now())
+	w, err := want(net, list, time.Now(), a.secrets(ctx, net))
 	if err != nil {
 		return err
 	}

@@ -50,8 +50,8 @@ type wanted struct {
 }
 
 // want renders devices and checks the result, without a router.
-func want(net *inventory.Network, devices []*inventory.Device, now time.Time) (*wanted, error) {
-	rendered, err := renderAll(net, devices)
+func want(net *inventory.Network, devices []*inventory.Device, now time.Time, secret templates.SecretFunc) (*wanted, error) {
+	rendered, err := renderAll(net, devices, secret)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -30,7 +31,9 @@ The text for a device carries load-time tags ("replace:"): it is what a commit l
   rhapsode generate cr1.ams --stdout`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAll,
-		RunE:              func(_ *cobra.Command, args []string) error { return a.generate(args[0], output, stdout) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.generate(cmd.Context(), args[0], output, stdout)
+		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "output", "write into `DIR`")
 	cmd.Flags().BoolVar(&stdout, "stdout", false, "print instead of writing files")
@@ -44,8 +47,8 @@ type generated struct {
 	text []byte
 }
 
-func (a *app) generate(query, output string, stdout bool) error {
-	files, err := a.generated(query)
+func (a *app) generate(ctx context.Context, query, output string, stdout bool) error {
+	files, err := a.generated(ctx, query)
 	if err != nil {
 		return err // nothing is written when any of it fails: the directory never holds half a render
 	}
@@ -69,7 +72,7 @@ func (a *app) generate(query, output string, stdout bool) error {
 }
 
 // generated renders the devices and hosts of a query, and reports all that fail.
-func (a *app) generated(query string) ([]generated, error) {
+func (a *app) generated(ctx context.Context, query string) ([]generated, error) {
 	net, err := a.network()
 	if err != nil {
 		return nil, err
@@ -79,7 +82,7 @@ func (a *app) generated(query string) ([]generated, error) {
 		return nil, cli.WithCode(cli.Usage, err)
 	}
 	var files []generated
-	rendered, failed := renderAll(net, devices)
+	rendered, failed := renderAll(net, devices, a.secrets(ctx, net))
 	for i, r := range rendered {
 		if r != nil {
 			files = append(files, generated{devices[i].FQDN + ".conf", []byte(r.Text)})

@@ -18,6 +18,7 @@ import (
 	"rhapsode/diffs"
 	"rhapsode/diffs/junos"
 	"rhapsode/inventory"
+	"rhapsode/templates"
 )
 
 type adoptOverrideOptions struct {
@@ -98,7 +99,7 @@ func (a *app) overrideAdopt(ctx context.Context, query string, statements []stri
 
 // heldOn reads from each router what is held there, and who did it. The error names the routers that could not be read.
 func (a *app) heldOn(ctx context.Context, net *inventory.Network, list []*inventory.Device) ([][]diffs.Held, error) {
-	rendered, err := renderAll(net, list)
+	rendered, err := renderAll(net, list, templates.StandIn)
 	if err != nil {
 		return make([][]diffs.Held, len(list)), err
 	}

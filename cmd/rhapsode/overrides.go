@@ -10,6 +10,7 @@ import (
 
 	"rhapsode/cmd/internal/cli"
 	"rhapsode/inventory"
+	"rhapsode/templates"
 )
 
 // maxUntil is how far ahead an override may expire: what is meant to last is said in the inventory itself.
@@ -51,7 +52,7 @@ func offloadOverrides(net *inventory.Network, site *inventory.Site, message stri
 	if reason == "" {
 		return nil, cli.Usagef("--until writes an override, which needs a reason behind the task: -m %q", task+" why")
 	}
-	rendered, err := renderAll(net, site.Devices)
+	rendered, err := renderAll(net, site.Devices, templates.StandIn)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"rhapsode/cmd/internal/cli"
 	"rhapsode/inventory"
+	"rhapsode/templates"
 )
 
 func TestParseUntil(t *testing.T) {
@@ -124,7 +125,7 @@ func TestOffloadOverridesApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := renderAll(net, net.Sites[0].Devices); err != nil {
+	if _, err := renderAll(net, net.Sites[0].Devices, templates.StandIn); err != nil {
 		t.Errorf("what was written does not render: %v", err)
 	}
 	if out.Len() > 0 || strings.Count(note.String(), "wrote ") != 2 {

@@ -15,6 +15,7 @@ import (
 	"rhapsode/diffs"
 	"rhapsode/diffs/junos"
 	"rhapsode/inventory"
+	"rhapsode/templates"
 )
 
 // offloadTerms are the statements that send echo requests for VIPs to the ping hosts, in both families. Deactivating
@@ -167,7 +168,7 @@ func presentOffloadTerms(d *inventory.Device, running *junos.Tree) ([][]string, 
 // printOffload prints the emergency lines for a site. What the routers really have can't be known without a network, so
 // the lines are those of the rendered configuration.
 func (a *app) printOffload(net *inventory.Network, site *inventory.Site, verb string, o changeOptions) error {
-	rendered, err := renderAll(net, site.Devices)
+	rendered, err := renderAll(net, site.Devices, templates.StandIn)
 	if err != nil {
 		return err
 	}

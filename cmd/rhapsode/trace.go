@@ -11,6 +11,7 @@ import (
 	"rhapsode/cmd/internal/cli"
 	"rhapsode/diffs/junos"
 	"rhapsode/policies"
+	"rhapsode/templates"
 )
 
 // traceOptions says which configuration is asked and how the answer is printed.
@@ -113,7 +114,7 @@ func (a *app) traceDevice(query string) (*traced, error) {
 	if len(devices) != 1 {
 		return nil, cli.Usagef("one device is expected; %q selects %s", query, someNames(devices))
 	}
-	rendered, err := renderAll(net, devices)
+	rendered, err := renderAll(net, devices, templates.StandIn)
 	if err != nil {
 		return nil, err
 	}
