@@ -162,7 +162,7 @@ func tryAdoption(dir string, files []adoptFile, adopted *templates.Adopted, runn
 	if err != nil {
 		return nil, err
 	}
-	rendered, err := renderAll(net, list)
+	rendered, err := renderAll(net, list, templates.StandIn)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func TestAdoptRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	originals, err := renderAll(example, example.Devices)
+	originals, err := renderAll(example, example.Devices, templates.StandIn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestAdoptRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := renderAll(net, net.Devices)
+	again, err := renderAll(net, net.Devices, templates.StandIn)
 	if err != nil {
 		t.Fatal(err)
 	}
