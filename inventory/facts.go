@@ -108,6 +108,9 @@ func (s *Service) Announced() bool {
 	return s.Class != "" && s.Enabled && !s.Unannounced && s.State != "service_setup"
 }
 
+// Carried says whether directors forward the service: it is load-balanced, enabled, and past service_setup.
+func (s *Service) Carried() bool { return s.Class != "" && s.Enabled && s.State != "service_setup" }
+
 // Monitored says whether the service is probed and in DNS: it is in production.
 func (s *Service) Monitored() bool { return s.State == "production" }
 

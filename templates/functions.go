@@ -77,6 +77,10 @@ var ours = template.FuncMap{
 	"v4":      func(list any) (any, error) { return ofFamily(list, policies.Inet) },
 	"v6":      func(list any) (any, error) { return ofFamily(list, policies.Inet6) },
 	"sshkey":  sshKey,
+	// addressname is what a network is called in an address book: net-192.0.2.0_24, net-2001-db8--_32.
+	"addressname": func(p netip.Prefix) string {
+		return "net-" + strings.NewReplacer("/", "_", ":", "-").Replace(p.String())
+	},
 	"filters": filters,
 }
 

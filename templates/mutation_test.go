@@ -204,7 +204,7 @@ func hostsThatUse(l leaf) string {
 		{`services`, `services\.(text|upload|dns)\.ip\.ams\.\w+6`, `lb.\.ams`}, // no redirect6 there
 		{`services`, `services\.(text|upload|dns)\.ip\.(\w+)\..*`, `(lb|ping).\.$2`},
 		{`services`, `services\.\w+\.ip\.(\w+)\..*`, `lb.\.$1`},
-		{`services`, `services\.[^.]+\.(port|state|lvs\.(protocol|enabled))`, `lb.*`},
+		{`services`, `services\.[^.]+\.(port|state|lvs\.(protocol|enabled|scheduler|depool_threshold|conftool\..*|monitors\..*))`, `lb.*`},
 	} {
 		file := rule.file
 		device := strings.Split(l.file, ".")

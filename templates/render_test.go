@@ -291,7 +291,7 @@ func TestFacts(t *testing.T) {
 		},
 		{
 			"kind", func(_ *inventory.Network, d *inventory.Device) { d.Interfaces[0].Units[0].Kind = "peering" },
-			`render cr1.lab: template junos/interfaces.tmpl:23: at <attached .Kind .Filters>: no interface kind "peering"`,
+			`render cr1.lab: template junos/interfaces.tmpl:24: at <attached .Kind .Filters>: no interface kind "peering"`,
 		},
 		{
 			"service name", func(_ *inventory.Network, d *inventory.Device) { d.Site.PingOffload.VIPs[0].Service.Name = "a b" },

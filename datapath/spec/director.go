@@ -129,6 +129,10 @@ type ProxyFetch struct {
 type IdleConnection struct {
 	TimeoutCleanReconnect Duration `yaml:"timeout_clean_reconnect,omitempty"`
 	MaxDelay              Duration `yaml:"max_delay,omitempty"`
+	NoKeepalive           bool     `yaml:"no_keepalive,omitempty"`
+	KeepaliveRetries      uint16   `yaml:"keepalive_retries,omitempty"`
+	KeepaliveIdle         Duration `yaml:"keepalive_idle,omitempty"`
+	KeepaliveInterval     Duration `yaml:"keepalive_interval,omitempty"`
 }
 
 // RunCommand is up when a command exits with 0.
@@ -137,6 +141,8 @@ type RunCommand struct {
 	Arguments []string `yaml:"arguments,omitempty"`
 	Interval  Duration `yaml:"interval,omitempty"`
 	Timeout   Duration `yaml:"timeout,omitempty"`
+	NoTimeout bool     `yaml:"no_timeout,omitempty"`
+	Quiet     bool     `yaml:"quiet,omitempty"` // its output is not logged
 }
 
 // DNSQuery asks the backend for a name.

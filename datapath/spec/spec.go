@@ -60,9 +60,10 @@ type Peer struct {
 // Auth protects a session. The key itself is never here: Key says where the host finds it.
 type Auth struct {
 	Kind      AuthKind `yaml:"kind"`
-	Key       string   `yaml:"key"`                 // name of the key in the host's own key store: bgp/cr1.ams
-	ID        uint8    `yaml:"id,omitempty"`        // TCP-AO: send and receive id
-	Algorithm string   `yaml:"algorithm,omitempty"` // TCP-AO: hmac-sha-1-96, aes-128-cmac-96 (RFC 5926)
+	Key       string   `yaml:"key"`                  // name of the key in the host's own key store: bgp/cr1.ams
+	SendID    uint8    `yaml:"send_id,omitempty"`    // TCP-AO: our key id
+	ReceiveID uint8    `yaml:"receive_id,omitempty"` // TCP-AO: the router's
+	Algorithm string   `yaml:"algorithm,omitempty"`  // TCP-AO: hmac-sha-1-96, aes-128-cmac-96 (RFC 5926)
 }
 
 // Duration is a time.Duration that is written as people write it: 30s, 5m, 250ms.

@@ -34,7 +34,7 @@ func director() *Director {
 				{Name: "cr1.ams.example.net", Address: netip.MustParseAddr("192.0.2.1"), ASN: 64500, Auth: &Auth{Kind: TCPMD5, Key: "pybal"}},
 				{
 					Name: "cr2.ams.example.net", Address: netip.MustParseAddr("192.0.2.2"), ASN: 64500,
-					Auth: &Auth{Kind: TCPAO, Key: "pybal-ao", ID: 1, Algorithm: "hmac-sha-1-96"},
+					Auth: &Auth{Kind: TCPAO, Key: "pybal-ao", SendID: 1, ReceiveID: 2, Algorithm: "hmac-sha-1-96"},
 				},
 			},
 		},
