@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 // schemaFlags say which schema the user's own texts are read with. Copies share what was loaded.
 type schemaFlags struct {
 	junos string                        // a release; "": what the text says
+	keep  bool                          // also what the schema does not fit
 	load  func() (*junos.Schema, error) // that of a current release
 }
 
@@ -22,6 +24,7 @@ func (f *schemaFlags) add(cmd *cobra.Command) {
 	var file string
 	cmd.Flags().StringVar(&file, "schema", "", "read a full schema from this file (docs/schema.md); default: the built-in table")
 	cmd.Flags().StringVar(&f.junos, "junos", "", "order statements as this Junos release does, such as 20.4R3 (default: the one that the configuration names, else a current one)")
+	cmd.Flags().BoolVar(&f.keep, "keep", false, "keep what the schema does not fit as it is written, rather than refuse it: the router had it, the schema is wrong")
 	f.load = sync.OnceValues(func() (*junos.Schema, error) { return loadSchema(file) })
 }
 
@@ -55,7 +58,7 @@ func (f schemaFlags) parse(file string, text []byte) (*junos.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree, err := junos.Parse(file, text, schema.At(release))
+	tree, err := f.fit(file, text, schema.At(release))
 	if err != nil || release != (junos.Release{}) {
 		return tree, err
 	}
@@ -68,6 +71,18 @@ func (f schemaFlags) parse(file string, text []byte) (*junos.Tree, error) {
 		return tree, nil
 	}
 	return junos.Parse(file, text, older)
+}
+
+// fit reads a text with a schema, and refuses what that does not fit unless it is to be kept.
+func (f schemaFlags) fit(file string, text []byte, schema *junos.Schema) (*junos.Tree, error) {
+	tree, err := junos.Parse(file, text, schema)
+	if err != nil || f.keep || !slices.ContainsFunc(junos.Guesses(tree), func(g junos.Guess) bool { return g.Misfit }) {
+		return tree, err
+	}
+	if _, err = junos.ParseChange(file, text, schema); err == nil {
+		return tree, nil
+	}
+	return nil, cli.Hint(err, "--keep reads it as it is written, if a router has it so")
 }
 
 // explain says on stderr which statements no schema knows.

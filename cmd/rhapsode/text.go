@@ -62,8 +62,7 @@ func (a *app) compare(beforeFile, afterFile string, o compareOptions) error {
 	if err != nil {
 		return err
 	}
-	after := before.Clone()
-	warnings, err := after.Load(afterFile, afterText, o.mode)
+	after, warnings, err := o.after(before, afterFile, afterText)
 	if err != nil {
 		return err
 	}
@@ -82,6 +81,17 @@ func (a *app) compare(beforeFile, afterFile string, o compareOptions) error {
 		return nil
 	}
 	return cli.WithCode(cli.Diff, nil)
+}
+
+// after gives what before becomes by the text of AFTER.
+func (o compareOptions) after(before *junos.Tree, file string, text []byte) (after *junos.Tree, warnings []*junos.Error, err error) {
+	if o.mode == junos.Override && o.schema.keep {
+		after, err = junos.Parse(file, text, before.Schema)
+		return after, nil, err
+	}
+	after = before.Clone()
+	warnings, err = after.Load(file, text, o.mode)
+	return after, warnings, err
 }
 
 // printCompare writes the difference to stdout, and what was guessed to stderr or into the JSON.

@@ -12,7 +12,9 @@ type Guess struct {
 	Kind Kind
 	// Statements is how many statements there are, with those that are in it.
 	Statements int
-	Pos        Pos // where it was read
+	// Misfit says that the schema has a statement of this name beside it, of another shape: Parse kept what was written.
+	Misfit bool
+	Pos    Pos // where it was read
 }
 
 // Guesses lists the statements of a configuration that its schema does not know, in display order. What is inside of
@@ -37,7 +39,7 @@ func (g *guesser) below(n *Node, path, place []string) {
 			}
 			g.found = append(g.found, Guess{
 				Path: slices.Concat(path, words), Place: slices.Concat(place, placed), Kind: c.Kind,
-				Statements: statements(c), Pos: c.Pos,
+				Statements: statements(c), Misfit: n.Schema != nil && n.Schema.Child(c.Name) != nil, Pos: c.Pos,
 			})
 		case len(c.Children) > 0:
 			placed := slices.Concat(place, c.head())

@@ -52,8 +52,8 @@ func (m *Mode) UnmarshalText(text []byte) error {
 
 // Load puts a text onto the configuration. The text may be in any form, whatever the mode, except that Set takes set
 // lines only, and Patch what `show | compare` prints; set lines without mode Set are applied as if the configuration
-// that they describe had been given in curly form. file names the text in complaints. A warning (`statement not found`) doesn't stop a load; with
-// an error (an ErrorList) the tree is as it was.
+// that they describe had been given in curly form. file names the text in complaints. A warning (`statement not found`)
+// doesn't stop a load; with an error (an ErrorList) the tree is as it was.
 func (t *Tree) Load(file string, text []byte, mode Mode) (warnings []*Error, err error) {
 	warnings, err = t.load(file, string(text), mode)
 	slices.SortStableFunc(warnings, func(a, b *Error) int {
