@@ -156,7 +156,7 @@ func random(t *testing.T, n int, f func(t *testing.T, a, b *junos.Tree)) {
 //
 //	go test ./diffs -run '^$' -fuzz FuzzEngine -fuzztime 1h
 func FuzzEngine(f *testing.F) {
-	for _, found := range []uint64{0, 7819, 11347, 14468, 29129, 46017, 46229, 108875} { // and what it has found before
+	for _, found := range []uint64{0, 7819, 11347, 14468, 29129, 46017, 46229, 108875, 200568} { // and what it has found before
 		f.Add(found)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {

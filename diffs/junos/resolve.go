@@ -214,17 +214,15 @@ func (b *builder) find(r *walked, parent *Node, ws []word, m walkMode) (s *Schem
 		got = r.leaves
 	}
 	s, full := n.Schema.hiddenFor(got)
-	if s != nil && s.Kind != Entry && !b.fits(n, ws, m) {
+	if s != nil && s.Kind != Entry && !b.fits(r, ws, m) {
 		s = nil
 	}
 	if s != nil && !full {
 		return s, 0
 	}
-	for i := len(r.chain) - 2; i >= 0 && r.chain[i].isOneLine(); i-- {
-		if outer := r.chain[i].Schema.Child(ws[0].text); outer != nil {
-			r.last, r.chain = r.chain[i], r.chain[:i+1]
-			return outer, 1
-		}
+	if i, ok := r.outer(ws[0].text); ok {
+		r.last, r.chain = r.chain[i], r.chain[:i+1]
+		return r.last.Schema.Child(ws[0].text), 1
 	}
 	if full && !m.set { // one value more than there can be: not a value
 		return nil, 0
@@ -232,12 +230,28 @@ func (b *builder) find(r *walked, parent *Node, ws []word, m walkMode) (s *Schem
 	return s, 0
 }
 
-// fits reports whether the words can be values of hidden leaves of n, rather than a statement the table lacks.
-func (b *builder) fits(n *Node, ws []word, m walkMode) bool {
-	if m.open {
+// fits reports whether the words can begin with a value of a hidden leaf of the innermost container, rather than be a
+// statement the table lacks.
+func (b *builder) fits(r *walked, ws []word, m walkMode) bool {
+	n := r.last
+	switch {
+	case m.open:
 		return false
+	case len(ws) == 1 || ws[1].list || n.Schema.Child(ws[1].text) != nil || len(n.Schema.idx.hidden) > 1:
+		return true
 	}
-	return len(ws) == 1 || ws[1].list || n.Schema.Child(ws[1].text) != nil || len(n.Schema.idx.hidden) > 1
+	_, ok := r.outer(ws[1].text)
+	return ok
+}
+
+// outer finds a one-line container around the innermost one that has a child of this name. All between are of one line.
+func (r *walked) outer(name string) (at int, ok bool) {
+	for i := len(r.chain) - 2; i >= 0 && r.chain[i].isOneLine(); i-- {
+		if r.chain[i].Schema.Child(name) != nil {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 func (r *walked) descend(n *Node) {
