@@ -14,9 +14,12 @@ const rootHelp = `Rhapsode renders Junos configuration from an inventory, shows 
 router's own "show | compare" would, and commits it with a task comment, on many routers.
 
 QUERY selects devices: a glob over names (cr1.ams, 'cr*.ams*') or key:value (site:ams, role:core,
-type:mx204, status:active, kind:router); "not" binds tightest, then "and", then "," (or); parentheses group.
-  rhapsode diff 'site:ams and role:core'
-  rhapsode diff 'cr1.*, site:fra and not cr2.*'`
+type:mx204, status:active, kind:router); "not" binds tightest, then "and", then "," (or); parentheses group.`
+
+const rootExample = `  rhapsode init network                               # a small inventory to begin with
+  rhapsode -i network check '*'
+  rhapsode -i network diff 'site:ams and role:core'
+  rhapsode -i network commit 'cr1.*, site:fra and not cr2.*' -m "T123456 why"`
 
 // helpTemplate is cobra's own, ending with the exit codes.
 const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
@@ -30,6 +33,7 @@ func newRoot(a *app) *cobra.Command {
 		Use:           "rhapsode",
 		Short:         "render, review and commit Junos configuration",
 		Long:          rootHelp,
+		Example:       rootExample,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
@@ -44,17 +48,28 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return cli.Hint(cli.WithCode(cli.Usage, err), fmt.Sprintf("see `%s --help`", cmd.CommandPath()))
 	})
+	completeValues(root, "color", "auto", "always", "never")
 	root.SetHelpTemplate(helpTemplate)
-	root.AddCommand(
-		newGenerate(a), newDiff(a), newCommit(a),
-		newToggle(a, "deactivate"), newToggle(a, "activate"), newPingOffload(a), newOverride(a),
-		newCompare(a), newFmt(a), newCheck(a), newTrace(a),
-		newInit(a), newInventory(a), newAdopt(a), newHistory(a), newRuns(a), newVersion(a),
-	)
+	addGroup(root, "The inventory:", newInit(a), newAdopt(a), newInventory(a))
+	addGroup(root, "Without a router:", newGenerate(a), newCheck(a), newTrace(a), newCompare(a), newFmt(a))
+	addGroup(root, "On the routers:", newDiff(a), newCommit(a), newToggle(a, "deactivate"), newToggle(a, "activate"),
+		newPingOffload(a), newOverride(a))
+	addGroup(root, "Who did what:", newHistory(a), newRuns(a))
+	root.AddCommand(newCompletion(a), newVersion(a))
+	root.InitDefaultHelpCmd()
 	for _, c := range everyCommand(root) {
 		finish(c)
 	}
 	return root
+}
+
+// addGroup adds commands that the help of their parent lists together.
+func addGroup(parent *cobra.Command, title string, commands ...*cobra.Command) {
+	parent.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range commands {
+		c.GroupID = title
+		parent.AddCommand(c)
+	}
 }
 
 // everyCommand lists a command and all below it.
@@ -66,8 +81,20 @@ func everyCommand(c *cobra.Command) []*cobra.Command {
 	return out
 }
 
-// finish gives a command what all have: a command of commands prints its help, and wrong arguments are usage errors.
+// finish gives a command what all have: examples (those of its commands, if it has none), a command of commands prints its
+// help, and wrong arguments are usage errors.
 func finish(c *cobra.Command) {
+	if c.Name() == "help" { // cobra's own
+		c.Short, c.Example = "print the help of a command", "  rhapsode help override adopt"
+	}
+	for _, sub := range c.Commands() {
+		if first, _, _ := strings.Cut(sub.Example, "\n"); c.HasParent() && first != "" {
+			c.Example = strings.TrimPrefix(c.Example+"\n"+first, "\n")
+		}
+	}
+	if c.ValidArgsFunction == nil && c.Args != nil && c.Args(c, nil) == nil && c.Args(c, []string{"x"}) != nil {
+		c.ValidArgsFunction = cobra.NoFileCompletions // it takes no arguments
+	}
 	if c.HasSubCommands() && c.HasParent() {
 		c.Args = cobra.NoArgs
 		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }

@@ -38,11 +38,12 @@ func newRunsList(a *app) *cobra.Command {
 func newRunsShow(a *app) *cobra.Command {
 	var jsonOut bool
 	cmd := &cobra.Command{
-		Use:     "show RUN",
-		Short:   "show what one run did",
-		Example: "  rhapsode runs show 01KAJ3T8V9V5C8W6N0Q2R4S6T8",
-		Args:    cobra.ExactArgs(1),
-		RunE:    func(_ *cobra.Command, args []string) error { return a.runs(args[0], jsonOut) },
+		Use:               "show RUN",
+		Short:             "show what one run did",
+		Example:           "  rhapsode runs show 01KAJ3T8V9V5C8W6N0Q2R4S6T8",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeRun,
+		RunE:              func(_ *cobra.Command, args []string) error { return a.runs(args[0], jsonOut) },
 	}
 	cmd.Flags().BoolVar(&jsonOut, "json", false, "print JSON, one object a device of a run")
 	return cmd

@@ -40,6 +40,7 @@ docs/compare.md has the rules with an example each, and what is known from real 
 		RunE: func(_ *cobra.Command, args []string) error { return a.compare(args[0], args[1], o) },
 	}
 	cmd.Flags().Var(modeFlag{&o.mode}, "mode", "how AFTER is applied to BEFORE: override, replace, merge, update, set or patch")
+	completeValues(cmd, "mode", "override", "replace", "merge", "update", "set", "patch")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&o.explain, "explain", false, "say on stderr, or in the JSON, which statements no schema knows and what they were taken for")
 	o.schema.add(cmd)

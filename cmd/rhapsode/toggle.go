@@ -15,13 +15,14 @@ import (
 // newToggle is `rhapsode deactivate` and `rhapsode activate`.
 func newToggle(a *app, verb string) *cobra.Command {
 	var o changeOptions
+	why := map[string]string{"deactivate": "ping1 reboot", "activate": "ping1 is back"}[verb]
 	cmd := &cobra.Command{
 		Use:   verb + " QUERY STATEMENT... -m \"TASK why\"",
 		Short: verb + " statements of the running configuration",
 		Long: strings.ToUpper(verb[:1]) + verb[1:] + ` one or more statements on every selected device, with review and commit like any change.
 What is inactive on a router stays inactive until somebody runs "rhapsode activate": a normal commit holds it. activate
 also removes the overrides in the inventory that hold just what it activated.`,
-		Example:           fmt.Sprintf(`  rhapsode %s site:ams 'firewall family inet filter border-in4 term offload-ping4' -m "T123456 ping1 down"`, verb),
+		Example:           fmt.Sprintf(`  rhapsode %s site:ams 'firewall family inet filter border-in4 term offload-ping4' -m "T123456 %s"`, verb, why),
 		Args:              cobra.MinimumNArgs(2),
 		ValidArgsFunction: a.completeQuery,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -33,6 +33,9 @@ that stand in it ("value"), and those that otherwise decided about it ("because"
   rhapsode inventory where cr1.ams:120
   rhapsode inventory where --config 'protocols bgp group PyBal' cr1.ams`,
 		Args: cobra.RangeArgs(1, 2),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return a.completeWhere(config, args, word)
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			switch {
 			case config != "" && len(args) == 1:

@@ -75,6 +75,41 @@ func tracked(t *testing.T) map[string][]byte {
 	return files
 }
 
+// largestFile is how large a file may be, in bytes. Data beyond it is read from where it is kept, or made by a test.
+const largestFile = 300_000
+
+// foreign finds files that nobody can review: programs and other binaries, and those larger than largestFile.
+func foreign(files map[string][]byte) []string {
+	var found []string
+	for path, text := range files {
+		switch {
+		case len(text) > largestFile:
+			found = append(found, path+": "+strconv.Itoa(len(text))+" bytes, at most "+strconv.Itoa(largestFile)+" are allowed")
+		case bytes.IndexByte(text, 0) >= 0:
+			found = append(found, path+": a binary file: it has a NUL byte")
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func TestFilesAreText(t *testing.T) {
+	for _, line := range foreign(tracked(t)) {
+		t.Error(line)
+	}
+}
+
+func TestFilesAreTextCanFail(t *testing.T) {
+	got := foreign(map[string][]byte{
+		"a.txt": []byte("text\n"), "none.txt": nil, "prog": []byte("\x7fELF\x02\x01\x01\x00"),
+		"big.txt": bytes.Repeat([]byte("x\n"), largestFile/2+1), "full.txt": bytes.Repeat([]byte("x\n"), largestFile/2),
+	})
+	want := []string{"big.txt: 300002 bytes, at most 300000 are allowed", "prog: a binary file: it has a NUL byte"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // atTop is what may stand at the top level. Anything else needs a decision in docs/decisions that says why.
 var atTop = []string{
 	".ci", "LICENSE", "Makefile", "README.md", "cmd", "datapath", "devices", "diffs", "docs", "go.mod", "go.sum", "inventory",
