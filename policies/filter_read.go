@@ -69,7 +69,9 @@ func (m *FilterMatch) read(w []string) (bool, error) {
 	for _, x := range m.addressFields() {
 		if x.key == w[0] {
 			p, err := parsePrefix(w[1])
-			*x.value = append(*x.value, AddressMatch{Prefix: p, Except: except})
+			if err == nil {
+				*x.value = append(*x.value, AddressMatch{Prefix: p, Except: except})
+			}
 			return true, err
 		}
 	}

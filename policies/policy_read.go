@@ -57,9 +57,11 @@ func (m *PolicyMatch) read(w []string) (bool, error) {
 		if len(w) != 3 {
 			return false, nil
 		}
-		takes, ok := Modifier(w[2]).takesValue()
+		if takes, ok := Modifier(w[2]).takesValue(); !ok || takes {
+			return false, nil
+		}
 		m.PrefixListFilters = append(m.PrefixListFilters, PrefixListFilter{Name: w[1], Modifier: Modifier(w[2])})
-		return ok && !takes, nil
+		return true, nil
 	}
 	if len(w) != 2 {
 		return false, nil
@@ -76,7 +78,9 @@ func (m *PolicyMatch) read(w []string) (bool, error) {
 	for _, x := range m.addressFields() {
 		if x.key == w[0] {
 			a, err := netip.ParseAddr(w[1])
-			*x.value = append(*x.value, a)
+			if err == nil {
+				*x.value = append(*x.value, a)
+			}
 			return true, err
 		}
 	}
@@ -87,13 +91,17 @@ func (m *PolicyMatch) readNumber(w []string) (bool, error) {
 	for _, x := range m.numberFields() {
 		if x.key == w[0] {
 			n, err := number(w[1])
-			*x.value = &n
+			if err == nil {
+				*x.value = &n
+			}
 			return true, err
 		}
 	}
 	if w[0] == "tag" {
 		n, err := number(w[1])
-		m.Tag = append(m.Tag, n)
+		if err == nil {
+			m.Tag = append(m.Tag, n)
+		}
 		return true, err
 	}
 	return false, nil
@@ -111,9 +119,11 @@ func (m *PolicyMatch) readRouteFilter(w []string) (bool, error) {
 	if len(w) == 3 {
 		f.Value = w[2]
 	}
+	if takes, ok := f.Modifier.takesValue(); !ok || takes != (f.Value != "") {
+		return false, nil
+	}
 	m.RouteFilters = append(m.RouteFilters, f)
-	takes, ok := f.Modifier.takesValue()
-	return ok && takes == (f.Value != ""), nil
+	return true, nil
 }
 
 func (a *PolicyAction) read(w []string) (bool, error) {
