@@ -32,7 +32,7 @@ func (c *checker) policyTerms(p *evalPolicy) {
 // endsAll tells whether each route that another term matches is ended by this one.
 func (t *evalPolicyTerm) endsAll(other *evalPolicyTerm) bool {
 	switch v := t.then.Verdict; {
-	case len(t.strange) > 0 || v != Accept && v != Reject && v != NextPolicy:
+	case len(t.strange) > 0 || len(t.inline) > 0 || v != Accept && v != Reject && v != NextPolicy:
 		return false
 	case len(t.tests) == 0:
 		return true

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -105,11 +106,16 @@ type Checked struct {
 // as the vendor describes them. Groups are applied, inactive statements do not exist. It may be used by several
 // goroutines at once.
 type Evaluator struct {
+	// Routes are the active routes of routing tables, by the table's name, for `condition NAME if-route-exists`. A
+	// condition on a table that is not in it is not known. It is set before the evaluator is used.
+	Routes map[string][]netip.Prefix
+
 	tree        *junos.Tree // groups applied, nothing inactive
 	filters     map[object]*evalFilter
 	policies    map[string]*evalPolicy
 	lists       map[string]*evalList
 	communities map[string]*evalCommunity
+	conditions  map[string]*evalCondition
 	asPaths     map[string]*pathRegex
 	asGroups    map[string][]string
 	uses        func() map[string][]PolicyContext
@@ -126,7 +132,7 @@ func NewEvaluator(t *junos.Tree) (*Evaluator, error) {
 	prune(t.Root)
 	e := &Evaluator{
 		tree: t, filters: map[object]*evalFilter{}, policies: map[string]*evalPolicy{}, lists: map[string]*evalList{},
-		communities: map[string]*evalCommunity{}, asPaths: map[string]*pathRegex{}, asGroups: map[string][]string{},
+		communities: map[string]*evalCommunity{}, conditions: map[string]*evalCondition{}, asPaths: map[string]*pathRegex{}, asGroups: map[string][]string{},
 	}
 	e.uses = sync.OnceValue(e.findUses)
 	e.readPolicyOptions()
@@ -179,6 +185,8 @@ func (e *Evaluator) readPolicyOptions() {
 			e.communities[w[1]] = compileCommunity(n)
 		case "as-path":
 			e.asPaths[w[1]] = compileASPath(n)
+		case "condition":
+			e.conditions[w[1]] = compileCondition(n)
 		case "as-path-group":
 			e.readASPathGroup(w[1], n)
 		}

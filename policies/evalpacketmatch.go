@@ -166,8 +166,10 @@ func (p *Packet) several(key string) []uint32 {
 	return p.headers()
 }
 
-// number gives what a condition compares. The vendor tests the field at its place in the packet and no protocol: what
-// stands there in a packet of another protocol, or in a trailing fragment, is not known here.
+// number gives what a condition compares. The vendor tests the field at its place in the packet and no protocol: a port
+// is compared with whatever stands in the two bytes behind the IP header (Juniper, "Overview of Protocol Match
+// Conditions"; "Understanding How Firewall Filters Test a Packet's Protocol"). So a packet of another protocol, or a
+// trailing fragment, may match: what stands there is not known here.
 func (p *Packet) number(key string) Maybe {
 	switch key {
 	case "protocol", "payload-protocol":
@@ -264,7 +266,10 @@ func classTest(text, key string, v Values) packetTest {
 	}
 }
 
-// flagTests are the conditions without a value.
+// flagTests are the conditions without a value. is-fragment takes trailing fragments only, first-fragment no whole packet
+// (Juniper, Policy Framework Configuration Guide, "IPv4 Firewall Filter Match Conditions" and "Bit-Field Firewall Filter
+// Match Conditions"; a newer table, "Service Filter Match Conditions for IPv4 or IPv6 Traffic", calls first-fragment an
+// alias of `fragment-offset 0`, against its own first sentence). tcp-initial and tcp-established ask for no protocol.
 func flagTests(m *FilterMatch) []packetTest {
 	var out []packetTest
 	add := func(set bool, text string, test func(p *Packet) Answer, why func(p *Packet) string) {

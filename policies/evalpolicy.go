@@ -43,14 +43,13 @@ type evalPolicy struct {
 }
 
 type evalPolicyTerm struct {
-	name    string
-	line    int
-	tests   []routeTest
-	then    PolicyAction
-	metric2 *NumberAction
-	did     []string
-	strange []unknownStatement
-	match   PolicyMatch
+	evalAction // what its then says
+	name       string
+	line       int
+	tests      []routeTest
+	match      PolicyMatch
+	routes     filterList    // match.RouteFilters
+	inline     []*evalAction // the actions of match.RouteFilters themselves, by their index; nil: the term's then
 }
 
 func (e *Evaluator) compilePolicy(name string, n *junos.Node) *evalPolicy {
@@ -74,24 +73,8 @@ func (e *Evaluator) compilePolicy(name string, n *junos.Node) *evalPolicy {
 
 func (e *Evaluator) compilePolicyTerm(name string, n *junos.Node) *evalPolicyTerm {
 	t := &evalPolicyTerm{name: name, line: int(n.Pos.Line)}
-	typed := &PolicyTerm{Name: name}
-	var extra []routeTest
-	unknown := readStatements(n, func(w []string) (bool, error) {
-		switch {
-		case len(w) > 1 && w[0] == "from":
-			if x, ok := e.moreTest(w[1:]); ok {
-				extra = append(extra, x)
-				return true, nil
-			}
-			return typed.From.read(w[1:])
-		case len(w) > 1 && w[0] == "then":
-			return t.readAction(typed, w[1:])
-		}
-		return false, nil
-	})
-	t.then, t.match = typed.Then, typed.From
-	t.tests = append(e.routeTests(&typed.From), extra...)
-	for _, u := range unknown {
+	r := &routeReader{e: e, term: t}
+	for _, u := range readStatements(n, r.read) {
 		if len(u.words) < 2 || u.words[0] == "then" {
 			t.strange = append(t.strange, u)
 			continue
@@ -99,38 +82,10 @@ func (e *Evaluator) compilePolicyTerm(name string, n *junos.Node) *evalPolicyTer
 		if u.words[0] == "from" {
 			u.words = u.words[1:]
 		}
-		t.tests = append(t.tests, unknownRoute(words(u.words), orElse(u.reason, "this condition has no semantics here")))
+		r.more = append(r.more, unknownRoute(words(u.words), orElse(u.reason, "this condition has no semantics here")))
 	}
-	w := &writer{}
-	typed.Then.write(w)
-	t.did = append(writtenLines(w), t.did...)
+	r.finish()
 	return t
-}
-
-// besides are actions that change neither the verdict nor what a Route holds.
-var besides = []string{
-	"trace", "install-nexthop", "forwarding-class", "source-class", "destination-class", "map-to-interface",
-	"cos-next-hop-map", "color", "color2", "priority", "class",
-}
-
-func (t *evalPolicyTerm) readAction(typed *PolicyTerm, w []string) (bool, error) {
-	if slices.Contains(besides, w[0]) {
-		t.did = append(t.did, words(w))
-		return true, nil
-	}
-	if w[0] != "metric2" {
-		return typed.Then.read(w)
-	}
-	set := &NumberAction{}
-	if len(w) == 3 && (w[1] == "add" || w[1] == "subtract") {
-		set.Op = w[1]
-	} else if len(w) != 2 {
-		return false, nil
-	}
-	n, err := number(w[len(w)-1])
-	set.Value, t.metric2 = n, set
-	t.did = append(t.did, words(w))
-	return true, err
 }
 
 // Policy says what becomes of a route in policies as `import [ A B ]` names them, one after the other. The context says
@@ -176,6 +131,7 @@ type policyRun struct {
 	depth   int
 	inside  []*evalPolicy
 	byAct   Verdict // what default-action asked for
+	byNext  bool    // the last policy was left by next policy
 	lost    []lostAttribute
 }
 
@@ -206,6 +162,7 @@ func (r *policyRun) step(s Step) {
 // run tries the policies in order; false: none of them decided.
 func (r *policyRun) run(list []*evalPolicy) (decided bool) {
 	for _, p := range list {
+		r.byNext = false
 		r.inside = append(r.inside, p)
 		decided := r.runTerms(p)
 		r.inside = r.inside[:len(r.inside)-1]
@@ -226,18 +183,21 @@ func (r *policyRun) runTerms(p *evalPolicy) (decided bool) {
 		case match == No:
 			r.step(s)
 			continue
-		case len(t.strange) > 0:
-			return r.giveUp(p, t, s, t.strange[0].String()+": no semantics here")
 		}
-		s.Did = t.did
+		act, why := t.action(r.route.Prefix)
+		if why != "" {
+			return r.giveUp(p, t, s, why)
+		}
+		s.Did = act.did
 		r.step(s)
-		r.change(t)
-		switch t.then.Verdict {
+		r.change(act)
+		switch act.then.Verdict {
 		case Accept, Reject:
-			r.result.Verdict = t.then.Verdict
+			r.result.Verdict = act.then.Verdict
 			r.result.Policy, r.result.Term, r.result.Line = p.name, t.name, t.line
 			return true
 		case NextPolicy:
+			r.byNext = true
 			return false
 		}
 	}
@@ -295,15 +255,15 @@ func (r *policyRun) matches(t *evalPolicyTerm) (match Answer, why string, checks
 }
 
 // change does what a term says about attributes, one after the other as the configuration shows them.
-func (r *policyRun) change(t *evalPolicyTerm) {
-	a := &t.then
+func (r *policyRun) change(act *evalAction) {
+	a := &act.then
 	for _, x := range []struct {
 		key   string
 		value *Maybe
 		set   *NumberAction
 	}{
 		{"metric", &r.route.Metric, a.Metric},
-		{"metric2", &r.route.Metric2, t.metric2},
+		{"metric2", &r.route.Metric2, act.metric2},
 		{"tag", &r.route.Tag, a.Tag},
 		{"preference", &r.route.Preference, a.Preference},
 		{"local-preference", &r.route.LocalPreference, a.LocalPreference},

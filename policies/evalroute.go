@@ -140,18 +140,29 @@ func routeChanges(before, after *Route) []string {
 	return out
 }
 
-// PolicyContext is where policies are applied: it tells what becomes of a route on which none of them decides.
+// PolicyContext is where policies are applied: it tells what becomes of a route on which none of them decides, and what
+// conditions on where it goes (`to`) compare.
 type PolicyContext struct {
-	Protocol  string // bgp, ospf, ospf3, isis, rip, ldp, forwarding-table, vrf; empty: not known
+	Protocol  string // bgp, ospf, ospf3, isis, rip, ripng, ldp, forwarding-table, vrf; empty: not known
 	Direction string // import or export
+	RIB       string // the routing table that the route goes to, such as inet.0; empty: not known
+	Level     string // of IS-IS, that the route goes to: 1 or 2; empty: not known
 }
 
 // String gives `bgp import`; empty when it is not known.
 func (c PolicyContext) String() string { return strings.TrimSpace(c.Protocol + " " + c.Direction) }
 
-// defaults gives what the vendor documents as a protocol's own policy, and false where none is known here.
+// defaults gives what the vendor documents as a protocol's own policy, and false where none is known here. The source is
+// Juniper, "Default Routing Policies" (routing policy guide; in older releases "Default Routing Policies and Actions"),
+// table "Default Import and Export Policies for Protocols". It does not hold for BGP on PTX routers, which have their own.
+//
+// Beside it: "Effect of Omitting Ingress Match Conditions from Export Policies" (BGP exports no static and direct routes by
+// itself), "Applying Routing Policies to the Forwarding Table" (all active routes go there). For the import of RIP the
+// documents disagree: "Understanding RIP Import Policy" refuses what no policy matches, so that is not known. Of
+// vrf-import and vrf-export no document says it; they reject as operators know them, and the vendor's examples all end
+// in a reject of their own.
 func (c PolicyContext) defaults(r *Route) (v Verdict, why string, ok bool) {
-	reject := map[string]bool{"ospf": true, "ospf3": true, "isis": true, "rip": true, "ripng": true, "ldp": true}
+	rejects := map[string]bool{"ospf": true, "ospf3": true, "isis": true, "rip": true, "ripng": true, "ldp": true}
 	switch {
 	case c.Protocol == "vrf":
 		return Reject, "a VRF's default rejects", true
@@ -163,10 +174,10 @@ func (c PolicyContext) defaults(r *Route) (v Verdict, why string, ok bool) {
 		return Reject, "BGP export rejects what is not BGP", true
 	case c.Protocol == "forwarding-table" && c.Direction == "export":
 		return Accept, "the forwarding table takes all active routes", true
-	case reject[c.Protocol] && c.Direction == "import":
-		return Accept, strings.ToUpper(c.Protocol) + " import accepts", true
-	case reject[c.Protocol] && c.Direction == "export":
+	case rejects[c.Protocol] && c.Direction == "export":
 		return Reject, strings.ToUpper(c.Protocol) + " export rejects", true
+	case rejects[c.Protocol] && c.Direction == "import" && !strings.HasPrefix(c.Protocol, "rip"):
+		return Accept, strings.ToUpper(c.Protocol) + " import accepts", true
 	}
 	return NoVerdict, "", false
 }
@@ -202,11 +213,11 @@ func contextOf(w []string) (PolicyContext, bool) {
 	key := w[len(w)-2]
 	switch {
 	case w[0] == "protocols" && len(w) > 3 && (key == "import" || key == "export"):
-		return PolicyContext{w[1], key}, true
+		return PolicyContext{Protocol: w[1], Direction: key}, true
 	case w[0] == "routing-options" && len(w) == 4 && w[1] == "forwarding-table" && key == "export":
-		return PolicyContext{w[1], key}, true
+		return PolicyContext{Protocol: w[1], Direction: key}, true
 	case key == "vrf-import" || key == "vrf-export":
-		return PolicyContext{"vrf", strings.TrimPrefix(key, "vrf-")}, true
+		return PolicyContext{Protocol: "vrf", Direction: strings.TrimPrefix(key, "vrf-")}, true
 	}
 	return PolicyContext{}, false
 }

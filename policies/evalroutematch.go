@@ -59,25 +59,6 @@ func (e *Evaluator) routeTests(m *PolicyMatch) []routeTest {
 	return out
 }
 
-// moreTest knows the conditions that PolicyMatch has no field for.
-func (e *Evaluator) moreTest(w []string) (routeTest, bool) {
-	if len(w) != 2 {
-		return routeTest{}, false
-	}
-	switch w[0] {
-	case "metric2":
-		n, err := number(w[1])
-		return numberTest("metric2", []uint32{n}), err == nil
-	case "as-path-group":
-		names, ok := e.asGroups[w[1]]
-		if !ok {
-			return unknownRoute(words(w), "it is not defined"), true
-		}
-		return e.pathTest(words(w), names), true
-	}
-	return routeTest{}, false
-}
-
 func familyTest(f Family) routeTest {
 	text := "family " + string(f)
 	if f != Inet && f != Inet6 {
@@ -104,12 +85,21 @@ func (e *Evaluator) listTest(key string, values []string) routeTest {
 	return unknownRoute(text, "this condition has no semantics here")
 }
 
+// policiesTest is `from policy`: one policy or expression, or several policies, which are one chain.
 func (e *Evaluator) policiesTest(values []string) routeTest {
 	text := listed("policy", values)
-	if len(values) > 1 {
-		return unknownRoute(text, "several policies in one condition have no semantics here")
+	if len(values) == 1 {
+		return e.policyTest(text, values[0])
 	}
-	return e.policyTest(text, values[0])
+	for _, v := range values {
+		if strings.ContainsAny(v, "()!&|") {
+			return unknownRoute(text, "an expression beside other policies has no semantics here")
+		}
+	}
+	return routeTest{text, func(r *policyRun) (Answer, func() string) {
+		a, why := r.ask(values...)
+		return a, said(why)
+	}}
 }
 
 func (r *policyRun) text(key string) string {
@@ -131,7 +121,8 @@ func textTest(key string, values []string) routeTest {
 	}}
 }
 
-// protocolTest: ospf stands for both versions; a route that just says ospf may be of either.
+// protocolTest: ospf stands for both versions, ospf2 and ospf3 for one (Juniper, Policy Framework Configuration Guide,
+// "Routing Policy Match Conditions"); a route that just says ospf may be of either.
 func protocolTest(text string, values []string) routeTest {
 	return routeTest{text, func(r *policyRun) (Answer, func() string) {
 		have := r.route.Protocol
@@ -403,12 +394,14 @@ type filterList []prefixRange
 // matches is the vendor's longest-match rule. What it means for through and address-mask is not said, so beside them both
 // readings must agree.
 func (l filterList) matches(p netip.Prefix) Answer {
-	for i := range l {
-		if l[i].through.IsValid() || l[i].mask.IsValid() {
-			return agree(l.longest(p), l.any(p))
-		}
+	if l.twoReadings() {
+		return agree(l.longest(p), l.any(p))
 	}
 	return l.longest(p)
+}
+
+func (l filterList) twoReadings() bool {
+	return slices.ContainsFunc(l, func(x prefixRange) bool { return x.through.IsValid() || x.mask.IsValid() })
 }
 
 // longest: of the entries that contain the prefix only those with the longest prefix of their own decide.

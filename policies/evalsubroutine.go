@@ -115,32 +115,44 @@ func (p *policyParser) unary() (policyExpression, error) {
 	return func(r *policyRun) (Answer, string) { return r.ask(name) }, nil
 }
 
-// ask runs a policy as a condition. Behind its last term the default of the protocol answers.
-func (r *policyRun) ask(name string) (Answer, string) {
-	p := r.e.policies[name]
-	switch {
-	case p == nil:
-		return Unknown, "policy-statement " + name + " is not defined"
-	case slices.Contains(r.inside, p):
-		return Unknown, "policy-statement " + name + " calls itself"
+// ask runs policies as a condition: one after the other, as one chain. Behind the last the default of the protocol
+// answers. What `next policy` at the end of a subroutine means is said for expressions only, where it is true, so the
+// default must agree. (Juniper, Policy Framework Configuration Guide: "How a Routing Policy Subroutine Is Evaluated",
+// "Policy Action Conversion Values".)
+func (r *policyRun) ask(names ...string) (Answer, string) {
+	var list []*evalPolicy
+	for _, name := range names {
+		p := r.e.policies[name]
+		switch {
+		case p == nil:
+			return Unknown, "policy-statement " + name + " is not defined"
+		case slices.Contains(r.inside, p):
+			return Unknown, "policy-statement " + name + " calls itself"
+		}
+		list = append(list, p)
 	}
 	before := r.result
-	byAct := r.byAct
+	byAct, byNext := r.byAct, r.byNext
 	r.result = PolicyResult{Steps: before.Steps}
 	r.byAct = NoVerdict
 	r.depth++
-	if !r.run([]*evalPolicy{p}) {
+	decided := r.run(list)
+	left := r.byNext
+	if !decided {
 		r.fallBack()
 	}
 	r.depth--
 	got := r.result
-	r.result, r.byAct = before, byAct
+	r.result, r.byAct, r.byNext = before, byAct, byNext
 	r.result.Steps = got.Steps
+	name := names[len(names)-1]
 	switch {
+	case !decided && left && got.Verdict != Accept:
+		return Unknown, name + " ends in next policy, and whether that is true for a subroutine is not known here"
 	case got.Unknown != "":
 		return Unknown, got.Unknown
 	case got.Default != "":
 		return answer(got.Verdict == Accept), name + " leaves it to the default: " + got.Default
 	}
-	return answer(got.Verdict == Accept), name + " says " + got.Verdict.String()
+	return answer(got.Verdict == Accept), got.Policy + " says " + got.Verdict.String()
 }
