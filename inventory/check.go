@@ -152,6 +152,28 @@ func (l *loader) checkSubnets(d *Device, interfaces *node) {
 	}
 }
 
+// checkFiltered refuses what would attach a filter to an interface of a role whose shipped templates place none.
+func (l *loader) checkFiltered(d *Device, v *node) {
+	if d.SpeaksBGP() || l.isBroken(l.files(d)...) {
+		return
+	}
+	const move = "attach it on a router"
+	if n := v.get("loopback_filters"); n != nil {
+		l.problems.add(n.key, move, "device %s: role %s places no filters, and loopback_filters attaches one", d.Name, d.Role)
+	}
+	for _, i := range d.Interfaces {
+		for _, u := range i.Units {
+			n := v.get("interfaces", i.Name, "units", strconv.Itoa(u.Number))
+			if u.Kind == Border || u.Kind == Transport {
+				l.problems.add(n.get("kind").pos, "make it internal or servers, or move the link to a router", "device %s: %s.%d is of kind %s, whose filters role %s does not place", d.Name, i.Name, u.Number, u.Kind, d.Role)
+			}
+			if f := n.get("filters"); f != nil {
+				l.problems.add(f.key, move, "device %s: role %s places no filters, and %s.%d attaches one", d.Name, d.Role, i.Name, u.Number)
+			}
+		}
+	}
+}
+
 // lastOf is the last address of an IPv4 network.
 func lastOf(p netip.Prefix) netip.Addr {
 	a := p.Masked().Addr().As4()
@@ -235,7 +257,7 @@ func (s *Site) announced() [2]uint64 {
 func (l *loader) checkSessions() {
 	for _, s := range l.net.Sites {
 		for _, d := range s.Devices {
-			if len(s.Directors) > 0 && d.LVS.PeerASN == 0 && !l.isBroken(l.files(d)...) {
+			if len(s.Directors) > 0 && d.SpeaksBGP() && d.LVS.PeerASN == 0 && !l.isBroken(l.files(d)...) {
 				l.warnings.add(l.deviceFile(d.Name).top(), "set lvs for the device, its role, or all", "device %s: site %s has directors, but without `lvs` the router has no session with them", d.Name, s.Name)
 			}
 		}

@@ -54,12 +54,19 @@ func (l *loader) makeDevices() {
 	}
 	for _, d := range l.net.Devices {
 		for _, peer := range l.net.Devices {
-			if peer != d && peer.Role == d.Role && peer.Status != "planned" {
+			if d.SpeaksBGP() && peer != d && peer.Role == d.Role && peer.Status != "planned" {
 				d.InternalPeers = append(d.InternalPeers, peer)
 			}
 		}
 	}
 }
+
+// withoutBGP are the roles whose shipped templates have no BGP: a switch, and the router of a management network.
+var withoutBGP = []string{"access", "management"}
+
+// SpeaksBGP says whether a device of its role has BGP sessions. Every role has but access and management; the sessions
+// of the others need a loopback address.
+func (d *Device) SpeaksBGP() bool { return !slices.Contains(withoutBGP, d.Role) }
 
 // checkDeviceReferences wants the role and the site of a device to have files.
 func (l *loader) checkDeviceReferences(d *Device, f *file) {
@@ -132,7 +139,11 @@ func (l *loader) makeDevice(d *Device, v *node) {
 	}
 	d.Type = need("", v, "type").string()
 	d.Status = need("", v, "status").string()
-	d.Loopback4 = one(l, need("loopback.", v.get("loopback"), "ipv4"), parseAddr4)
+	loopback := v.get("loopback", "ipv4")
+	if d.SpeaksBGP() { // its sessions end there
+		loopback = need("loopback.", v.get("loopback"), "ipv4")
+	}
+	d.Loopback4 = one(l, loopback, parseAddr4)
 	d.Loopback6 = one(l, v.get("loopback", "ipv6"), parseAddr6)
 	d.RouterID = d.Loopback4
 	if id := v.get("router_id"); id != nil {
@@ -147,7 +158,7 @@ func (l *loader) makeDevice(d *Device, v *node) {
 		}
 	}
 	l.makeManagement(d, v.get("management"), need)
-	if lvs := v.get("lvs"); lvs != nil {
+	if lvs := v.get("lvs"); lvs != nil && d.SpeaksBGP() { // set for all routers, it is nothing to a switch
 		d.LVS.PeerASN = ASN(count(need("lvs.", lvs, "peer_asn")))
 		if n := lvs.get("peer_asn"); n != nil && d.LVS.PeerASN == l.net.ASN && d.LVS.PeerASN != 0 {
 			l.problems.add(n.pos, "the directors have an AS of their own: their sessions are external", "lvs.peer_asn is our own AS number %d", l.net.ASN)
@@ -171,6 +182,7 @@ func (l *loader) makeDevice(d *Device, v *node) {
 	}
 	l.makeInterfaces(d, v.get("interfaces"), need)
 	l.checkSubnets(d, v.get("interfaces"))
+	l.checkFiltered(d, v)
 	l.checkStaticRoutes(d, v.get("static_routes"))
 	l.makeUsers(d, v.get("users"), need)
 	l.makeTransits(d, v, whole, need)
@@ -321,6 +333,10 @@ func (l *loader) makeUsers(d *Device, v *node, need needed) {
 // makeTransits resolves the device's external peers and checks that each is a neighbour on a border interface.
 func (l *loader) makeTransits(d *Device, v *node, whole bool, need needed) {
 	transits := v.get("transits")
+	if transits != nil && !d.SpeaksBGP() {
+		l.problems.add(transits.key, "move them to a router, or give the device a role that has BGP", "device %s: role %s has no BGP, and transits are BGP sessions", d.Name, d.Role)
+		return
+	}
 	providers := l.common.value().get("providers")
 	seen := map[netip.Addr]bool{}
 	for _, key := range transits.children() {

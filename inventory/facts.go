@@ -53,7 +53,15 @@ type PingOffload struct {
 	Redirect4 *Host          // who answers for IPv4 VIPs; nil: none, and VIPs has no IPv4
 	Redirect6 *Host          // who answers for IPv6 VIPs; nil: none, and VIPs has no IPv6
 	VIPs      []VIP          // which VIPs are offloaded, sorted by address; one for each address, however many services share it
+	RateLimit RateLimit      // what a ping host answers
 	Exempt    []netip.Prefix // sources whose pings are never offloaded on transport links (no-offload-ping4/6): our own space by default
+}
+
+// RateLimit bounds what a ping host answers; requests above it are dropped and counted.
+type RateLimit struct {
+	TotalPPS     uint32         // packets per second of all sources together; 0: no limit
+	PerSourcePPS uint32         // of one source; 0: no limit
+	Exempt       []netip.Prefix // sources without a limit: our own space by default
 }
 
 // HostKind is what a host is for.
@@ -237,8 +245,8 @@ type Device struct {
 	Status string // active, staged, planned
 	Site   *Site
 
-	RouterID   netip.Addr
-	Loopback4  netip.Addr
+	RouterID   netip.Addr // of a role without BGP it may be invalid: not set
+	Loopback4  netip.Addr // the same
 	Loopback6  netip.Addr
 	Management Management
 	Interfaces []*Interface // in natural order of their names; neither lo0 (Loopback4, Loopback6) nor the management one
@@ -250,7 +258,7 @@ type Device struct {
 	StaticRoutes  []StaticRoute
 	LVS           LVS
 	Transits      []*Peer   // external BGP peers on our border, sorted by address
-	InternalPeers []*Device // the other routers of our role that are not `planned`, sorted by name: iBGP between loopbacks
+	InternalPeers []*Device // the other routers of our role that are not `planned`, sorted by name: iBGP between loopbacks; none for a role without BGP
 
 	Policies        []string            // the files in policies/ that it chooses
 	Vars            map[string][]string // for the ${NAME} of policies: each of one or several words

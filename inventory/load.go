@@ -65,6 +65,7 @@ func load(tree fs.FS, dir string, now time.Time, private *privateTree) (*Network
 	if err := l.read(private); err != nil {
 		return nil, err
 	}
+	ill := len(l.problems) // from here on, what is found may follow from these
 	l.network()
 	l.makeSites()
 	l.makePools()
@@ -79,7 +80,7 @@ func load(tree fs.FS, dir string, now time.Time, private *privateTree) (*Network
 	l.checkSessions()
 	l.checkPools()
 	if len(l.problems) > 0 {
-		return nil, l.problems.sorted()
+		return nil, l.problems.withoutConsequences(ill).sorted()
 	}
 	l.net.Warnings = l.warnings.sorted()
 	return l.net, nil

@@ -300,7 +300,7 @@ func TestHieraCatalogue(t *testing.T) {
 	}
 	fra := string(tree["sites/fra.yaml"].Data)
 	before, _, _ := strings.Cut(fra, "ping_offload:")
-	_, after, _ := strings.Cut(fra, "vips: [echostore]")
+	_, after, _ := strings.Cut(fra, "per_source_pps: 100}")
 	tree["sites/fra.yaml"].Data = []byte(before + after)
 	net := loadTree(t, tree)
 	equal(t, "services", len(net.Services), 3)

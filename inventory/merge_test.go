@@ -18,8 +18,8 @@ devices/cr1.ams.yaml:47: 90s (device cr1.ams)`},
 		{"lvs.hold_time", "cr2.ams", `common.yaml:36: 30s (common)
 roles/core.yaml:16: 60s (role core)`},
 		{"name_servers", "cr1.fra", `roles/core.yaml:17: [192.0.2.250] (role core)
-sites/fra.yaml:46: [203.0.113.172, 2001:db8:2:10::53] (site fra)`},
-		{"name_servers.1", "cr1.fra", `sites/fra.yaml:46: 2001:db8:2:10::53 (site fra)`},
+sites/fra.yaml:49: [203.0.113.172, 2001:db8:2:10::53] (site fra)`},
+		{"name_servers.1", "cr1.fra", `sites/fra.yaml:49: 2001:db8:2:10::53 (site fra)`},
 		{"syslog_hosts", "cr1.ams", `common.yaml:63: [203.0.113.141, 203.0.113.173] (common)
 devices/cr1.ams.yaml:48: null (device cr1.ams)`},
 		{"interfaces.et-0/0/0.mtu", "cr1.ams", `roles/core.yaml:14: 9192 (role core)`},

@@ -171,11 +171,28 @@ func (p *parser) syntax(err error) {
 	if n, convErr := strconv.Atoi(m[1]); convErr == nil {
 		at.line = n
 	}
+	if a := unknownAnchor.FindStringSubmatch(m[2]); a != nil { // of which the library tells no line
+		at = p.find("*"+a[1], at)
+	}
 	hint := ""
 	if lines := strings.Split(p.data, "\n"); at.line <= len(lines) && strings.Contains(lines[at.line-1], "\t") {
 		hint = "indent with blanks, YAML allows no tabs"
 	}
 	p.problems.add(at, hint, "not YAML: %s", m[2])
+}
+
+var unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+
+// find is where a word first stands outside of comments; otherwise, where it does not.
+func (p *parser) find(word string, otherwise position) position {
+	whole := regexp.MustCompile(`(?:^|[\s:,\[{-])` + regexp.QuoteMeta(word) + `(?:$|[\s,\]}])`)
+	for i, line := range strings.Split(p.data, "\n") {
+		code, _, _ := strings.Cut(line, " #")
+		if m := whole.FindStringIndex(code); m != nil && !strings.HasPrefix(strings.TrimSpace(code), "#") {
+			return position{p.file, i + 1, m[0] + strings.Index(code[m[0]:], word) + 1}
+		}
+	}
+	return otherwise
 }
 
 func (p *parser) at(y *yaml.Node) position { return position{p.file, y.Line, y.Column} }

@@ -65,6 +65,21 @@ func (p Problems) sorted() Problems {
 	})
 }
 
+// withoutConsequences drops what was said of a value after one of the first n problems had said that the value itself is
+// ill-formed: that no role has the name "" is no second mistake.
+func (p Problems) withoutConsequences(n int) Problems {
+	type place struct {
+		file         string
+		line, column int
+	}
+	ill := map[place]bool{}
+	for _, x := range p[:n] {
+		ill[place{x.File, x.Line, x.Column}] = true
+	}
+	rest := slices.DeleteFunc(slices.Clone(p[n:]), func(x Problem) bool { return ill[place{x.File, x.Line, x.Column}] })
+	return append(slices.Clone(p[:n]), rest...)
+}
+
 // position is a place in a file of the tree.
 type position struct {
 	file         string

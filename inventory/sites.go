@@ -83,6 +83,7 @@ func (l *loader) makeOffload() {
 		if exempt := v.get("exempt"); exempt != nil {
 			o.Exempt = sortedPrefixes(many(l, exempt, parsePrefix))
 		}
+		o.RateLimit = l.rateLimit(s, v.get("rate_limit"))
 		o.Redirect4 = l.redirect(s, v.get("redirect4"), "IPv4", func(h *Host) netip.Addr { return h.Addr4 })
 		o.Redirect6 = l.redirect(s, v.get("redirect6"), "IPv6", func(h *Host) netip.Addr { return h.Addr6 })
 		unanswered := map[string][]string{}
@@ -96,6 +97,19 @@ func (l *loader) makeOffload() {
 		o.VIPs = slices.CompactFunc(o.VIPs, func(a, b VIP) bool { return a.Addr == b.Addr })
 		s.PingOffload = o
 	}
+}
+
+// rateLimit reads what bounds a site's ping hosts.
+func (l *loader) rateLimit(s *Site, v *node) RateLimit {
+	r := RateLimit{Exempt: l.net.Prefixes, TotalPPS: uint32(count(v.get("total_pps"))), PerSourcePPS: uint32(count(v.get("per_source_pps")))}
+	if r.TotalPPS != 0 && r.PerSourcePPS > r.TotalPPS {
+		l.problems.add(v.get("per_source_pps").pos, "a source gets a part of the whole", "ping_offload.rate_limit of %s: per_source_pps %d is above total_pps %d", s.Name, r.PerSourcePPS, r.TotalPPS)
+	}
+	if exempt := v.get("exempt"); exempt != nil {
+		l.checkOverlaps("ping_offload.rate_limit.exempt of "+s.Name, exempt)
+		r.Exempt = sortedPrefixes(many(l, exempt, parsePrefix))
+	}
+	return r
 }
 
 // redirect finds the ping host that echo requests go to: one of the site, with an address of the family, in a subnet
@@ -118,7 +132,7 @@ func (l *loader) redirect(s *Site, n *node, family string, addr func(*Host) neti
 		}
 		var without []string
 		for _, d := range s.Devices {
-			if d.Status != "planned" && !l.isBroken(l.files(d)...) && !d.connects(a) {
+			if d.Status != "planned" && d.SpeaksBGP() && !l.isBroken(l.files(d)...) && !d.connects(a) {
 				without = append(without, d.Name)
 			}
 		}

@@ -15,7 +15,7 @@ type page struct {
 	Device  *inventory.Device
 	Site    *inventory.Site
 
-	V6       bool              // the device speaks IPv6: it has a loopback address of that family
+	V6       bool              // the device speaks IPv6: it has a loopback address of that family, or has no BGP and an address of the family anywhere
 	Offload  policies.Families // echo requests of these families are offloaded at the site
 	Transit4 []*inventory.Peer
 	Transit6 []*inventory.Peer
@@ -38,7 +38,7 @@ func newPage(net *inventory.Network, dev *inventory.Device, cache *policyCache) 
 	if dev.Site == nil {
 		return nil, fmt.Errorf("collect facts: the device has no site")
 	}
-	p := &page{Network: net, Device: dev, Site: dev.Site, V6: dev.Loopback6.IsValid()}
+	p := &page{Network: net, Device: dev, Site: dev.Site, V6: speaksV6(dev)}
 	for _, t := range dev.Transits {
 		if t.Addr.Is4() {
 			p.Transit4 = append(p.Transit4, t)
@@ -73,6 +73,21 @@ func newPage(net *inventory.Network, dev *inventory.Device, cache *policyCache) 
 	slices.Sort(p.Communities)
 	slices.Sort(p.Policies)
 	return p, l.validate()
+}
+
+// speaksV6 says whether a device routes or answers IPv6.
+func speaksV6(dev *inventory.Device) bool {
+	if dev.Loopback6.IsValid() || dev.SpeaksBGP() {
+		return dev.Loopback6.IsValid()
+	}
+	for _, i := range dev.Interfaces {
+		for _, u := range i.Units {
+			if slices.ContainsFunc(u.Addresses, func(a netip.Prefix) bool { return a.Addr().Is6() }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // modeTerm is the ping offload by filter terms and next-ip.

@@ -180,15 +180,22 @@ func authOf(a *inventory.Auth) *spec.Auth {
 	return &spec.Auth{Kind: spec.TCPMD5, Key: directorsKey}
 }
 
+// inOrder sorts a copy.
+func inOrder(list []netip.Prefix) []netip.Prefix {
+	return slices.SortedFunc(slices.Values(list), netip.Prefix.Compare)
+}
+
 // pingHostOf is what a ping host answers: the offloaded VIPs of its site, all of them, so that a router can be told to
 // send to another one by one changed line.
 func pingHostOf(net *inventory.Network, h *inventory.Host) (*spec.PingHost, error) {
 	p := &spec.PingHost{Version: spec.Version, Host: hostOf(h), Mode: spec.Term, VIPs: []netip.Addr{}}
-	p.RateLimit.Exempt = slices.Clone(net.Prefixes)
-	slices.SortFunc(p.RateLimit.Exempt, netip.Prefix.Compare)
 	po := h.Site.PingOffload
 	if po == nil {
+		p.RateLimit.Exempt = inOrder(net.Prefixes)
 		return p, nil
+	}
+	p.RateLimit = spec.RateLimit{
+		TotalPPS: po.RateLimit.TotalPPS, PerSourcePPS: po.RateLimit.PerSourcePPS, Exempt: inOrder(po.RateLimit.Exempt),
 	}
 	if po.Mode != modeTerm {
 		return nil, fmt.Errorf("ping offload of %s: mode %q is not known (only %s is)", h.Site.Name, po.Mode, modeTerm)

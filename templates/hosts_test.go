@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,3 +151,26 @@ func TestHostVariants(t *testing.T) {
 }
 
 func decimal(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+// TestRateLimit: the site's limit is each ping host's; without one our own space has none all the same.
+func TestRateLimit(t *testing.T) {
+	net, _ := small()
+	site := net.Sites[0]
+	for _, c := range []struct {
+		limit inventory.RateLimit
+		want  spec.RateLimit
+	}{
+		{inventory.RateLimit{Exempt: net.Prefixes}, spec.RateLimit{Exempt: net.Prefixes}},
+		{
+			inventory.RateLimit{TotalPPS: 1000, PerSourcePPS: 10, Exempt: prefixes("2001:db8:5::/48", "192.0.2.0/25")},
+			spec.RateLimit{TotalPPS: 1000, PerSourcePPS: 10, Exempt: prefixes("192.0.2.0/25", "2001:db8:5::/48")},
+		},
+		{inventory.RateLimit{PerSourcePPS: 10}, spec.RateLimit{PerSourcePPS: 10}}, // `exempt: []`: nobody
+	} {
+		site.PingOffload.RateLimit = c.limit
+		got, err := pingHostOf(net, site.PingHosts[0])
+		if err != nil || fmt.Sprint(got.RateLimit) != fmt.Sprint(c.want) {
+			t.Errorf("%v gives %v, %v; want %v", c.limit, got.RateLimit, err, c.want)
+		}
+	}
+}

@@ -198,7 +198,7 @@ func hostsThatUse(l leaf) string {
 		{`common`, `status`, `lb.*`}, // a planned router has no sessions yet
 		{`devices/.*\.SITE`, `loopback\.ipv4`, `lb.\.SITE`},
 		{`sites/.*`, `hosts\.(\w+)\..*`, `$1.` + site},
-		{`sites/.*`, `ping_offload\.vips\..*`, `ping.\.` + site},
+		{`sites/.*`, `ping_offload\.(vips|rate_limit)\..*`, `ping.\.` + site},
 		{`services`, `services\.thumbs\.state`, `lb.\.fra`},
 		{`services`, `services\.thumbs\..*`, ``},
 		{`services`, `services\.(text|upload|dns)\.ip\.ams\.\w+6`, `lb.\.ams`}, // no redirect6 there

@@ -32,7 +32,7 @@ func small() (*inventory.Network, *inventory.Device) {
 		Sites: []*inventory.Site{site}, Hosts: []*inventory.Host{director, ping}, Services: []*inventory.Service{service},
 	}
 	site.Directors, site.PingHosts = []*inventory.Host{director}, []*inventory.Host{ping}
-	site.PingOffload = &inventory.PingOffload{Mode: "term", Redirect4: ping, Redirect6: ping, VIPs: vips, Exempt: net.Prefixes}
+	site.PingOffload = &inventory.PingOffload{Mode: "term", Redirect4: ping, Redirect6: ping, VIPs: vips, Exempt: net.Prefixes, RateLimit: inventory.RateLimit{Exempt: net.Prefixes}}
 	other := &inventory.Device{Name: "cr2.lab", FQDN: "cr2.lab.example.net", Loopback4: netip.MustParseAddr("192.0.2.2"), Loopback6: netip.MustParseAddr("2001:db8::2")}
 	dev := &inventory.Device{
 		Name: "cr1.lab", FQDN: "cr1.lab.example.net", Role: "core", Type: "mx204", Status: "active", Site: site,

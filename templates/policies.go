@@ -123,7 +123,9 @@ func chosenOf(c *policies.Chosen) chosen {
 func variables(net *inventory.Network, dev *inventory.Device) (map[string][]string, error) {
 	out := map[string][]string{
 		"hostname": {dev.Name}, "fqdn": {dev.FQDN}, "role": {dev.Role}, "site": {dev.Site.Name}, "asn": {fmt.Sprint(net.ASN)},
-		"loopback4": {dev.Loopback4.String()},
+	}
+	if dev.Loopback4.IsValid() {
+		out["loopback4"] = []string{dev.Loopback4.String()}
 	}
 	if dev.Loopback6.IsValid() {
 		out["loopback6"] = []string{dev.Loopback6.String()}

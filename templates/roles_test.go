@@ -37,6 +37,7 @@ func firewall(dev *inventory.Device) {
 func accessSwitch(dev *inventory.Device) {
 	dev.Role, dev.Type = "access", "ex4300-48t"
 	dev.Transits, dev.InternalPeers, dev.LVS = nil, nil, inventory.LVS{}
+	dev.Loopback4, dev.Loopback6, dev.RouterID = netip.Addr{}, netip.Addr{}, netip.Addr{}
 	irb := &inventory.Unit{Number: 20, Kind: inventory.Internal, Addresses: prefixes("192.0.2.66/27", "2001:db8:1:20::2/64")}
 	servers, mgmt := &inventory.VLAN{Name: "servers", ID: 10, Description: "Server LAN; row A"}, &inventory.VLAN{Name: "mgmt", ID: 20, IRB: irb}
 	dev.VLANs = []*inventory.VLAN{mgmt, servers}
