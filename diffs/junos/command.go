@@ -167,6 +167,9 @@ func (c *commander) command(ws []word) {
 		if len(args) > 0 {
 			c.edit(verb, args)
 		}
+	case c.screen && !verb.quoted && !verb.list && c.passedOver(ws):
+	case c.screen && !verb.quoted && !verb.list && cmd == nil && c.isStatement(ws):
+		c.set(verb, ws)
 	case cmd == nil || verb.quoted:
 		c.fail(verb.pos, msgSyntax, commandNames)
 	case len(args) < cmd.least:

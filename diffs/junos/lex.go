@@ -37,7 +37,7 @@ type lexer struct {
 	line      int32
 	lineStart int
 	newlines  bool // report ends of lines
-	screen    bool // pass over what only a screen has: see offScreen
+	screen    bool // a whole configuration: pass over what only a screen has (see offScreen), take a lone quote as it is
 }
 
 // next returns the next token.
@@ -116,10 +116,20 @@ var wordEnd = [256]bool{
 
 func (l *lexer) word() token {
 	end := l.off + 1
-	for end < len(l.src) && !wordEnd[l.src[end]] {
+	for end < len(l.src) && (!wordEnd[l.src[end]] || l.loneQuote(end)) {
 		end++
 	}
 	return l.token(tokWord, end)
+}
+
+// loneQuote reports whether a quote within the word at hand begins no string, but is a character of the word: no other
+// stands on its line. A quote that a word begins with always opens a string, and so does one right behind another string.
+func (l *lexer) loneQuote(at int) bool {
+	if !l.screen || l.src[at] != '"' || l.src[at-1] == '\\' || l.off > 0 && l.src[l.off-1] == '"' {
+		return false
+	}
+	rest, _, _ := strings.Cut(l.src[at+1:], "\n")
+	return strings.IndexByte(rest, '"') < 0
 }
 
 // quoted reads "…". A backslash keeps the next character from ending the string; only \" loses its backslash, for

@@ -29,7 +29,7 @@ const (
 // Empty blocks that mean nothing are left out, as a router does. What the schema does not fit (a value too many, a keyword
 // without its value) is kept as it was written, like a statement that it lacks, unless a `;` seems to be missing: a router
 // had it, so the schema is wrong. What a screen or a collector has around a configuration (prompts, banners such as
-// `[edit]` and `{master:0}`, lines that begin with `!`) is passed over. The error is an ErrorList; with one, the tree is nil.
+// `[edit]` and `{master:0}`, lines that begin with `!`, `commit` among set lines) is passed over. The error is an ErrorList; with one, the tree is nil.
 func Parse(file string, text []byte, s *Schema) (*Tree, error) { return parse(file, text, s, true) }
 
 // ParseChange is Parse for what is to be loaded onto a router. It refuses what Load refuses: what the schema does not fit,

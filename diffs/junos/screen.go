@@ -85,8 +85,8 @@ func promptEnd(line string) int {
 	return 0
 }
 
-// isSet reports whether a text is made of set lines: its first line that is not a comment begins with a command and
-// does not end as a statement does.
+// isSet reports whether a text is made of set lines: its first line that is neither a comment nor of the session begins
+// with a command and does not end as a statement does.
 func isSet(src string) bool {
 	lex := lexer{src: strings.TrimPrefix(src, byteOrderMark), line: 1, newlines: true, screen: true}
 	for t := lex.next(); ; t = lex.next() {
@@ -94,7 +94,10 @@ func isSet(src string) bool {
 		case tokNewline, tokComment, tokNote:
 		case tokWord:
 			line, _, _ := strings.Cut(lex.src[t.off:], "\n")
-			return isCommand(strings.TrimSpace(line))
+			if text := strings.TrimSpace(line); !isSessionWord(t.text) || endsStatement(text) {
+				return isCommand(text)
+			}
+			lex.off = t.off + len(line)
 		case tokBracket:
 			line, _, _ := strings.Cut(lex.src[t.off:], "\n")
 			if !isBanner(strings.TrimSpace(line)) {
@@ -105,4 +108,34 @@ func isSet(src string) bool {
 			return false
 		}
 	}
+}
+
+// isSessionWord reports whether a line that begins with w is for the session alone. It begins no statement.
+func isSessionWord(w string) bool {
+	switch w {
+	case "configure", "rollback", "commit", "show", "run":
+		return true
+	}
+	return false
+}
+
+// passedOver reports whether a line of a session changes no candidate. A rollback changes none that is empty.
+func (c *commander) passedOver(ws []word) bool {
+	switch ws[0].text {
+	case "set":
+		return len(ws) == 1
+	case "rollback":
+		return len(c.tree.Root.Children) == 0
+	}
+	return isSessionWord(ws[0].text)
+}
+
+// isStatement reports whether a line is a statement whose `set` somebody left out: at the top, of a known hierarchy.
+func (c *commander) isStatement(ws []word) bool {
+	return len(c.at) == 0 && len(ws) > 1 && c.tree.Schema.Child(ws[0].text) != nil
+}
+
+// endsStatement reports whether a line ends as one of a curly text does.
+func endsStatement(line string) bool {
+	return strings.HasSuffix(line, ";") || strings.HasSuffix(line, "{") || strings.HasSuffix(line, "}")
 }
