@@ -116,8 +116,7 @@ run rhapsode inventory where lvs.hold_time cr1.ams
 run rhapsode generate '*'
 run rhapsode check '*'
 run rhapsode trace cr1.ams border-in4 'icmp echo-request from 198.51.100.7 to 203.0.113.1'
-line=$(grep -n 'hold-time' output/cr1.ams.example.net.conf | head -1 | cut -d : -f 1)
-run rhapsode inventory where "cr1.ams:$line"
+run rhapsode inventory where --config 'protocols bgp group PyBal hold-time' cr1.ams
 
 step "The first deployment"
 differs rhapsode diff '*' --omit-diff

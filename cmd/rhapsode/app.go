@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"rhapsode/cmd/internal/cli"
 	"rhapsode/devices/dial"
@@ -60,9 +62,9 @@ func (a *app) treeDir() string {
 
 func (a *app) loadNetwork() (*inventory.Network, error) {
 	dir := a.treeDir()
-	if _, err := os.Stat(filepath.Join(dir, "common.yaml")); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, "common.yaml")); errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, cli.Hint(fmt.Errorf("no inventory in %s: it has no common.yaml", dir),
-			"name the tree with --inventory DIR or $RHAPSODE_INVENTORY; inventory/example is one to start from")
+			"name the tree's directory with --inventory DIR or $RHAPSODE_INVENTORY; `rhapsode init DIR` starts one")
 	}
 	net, err := a.readTree(dir)
 	if err != nil {
@@ -188,6 +190,9 @@ func (a *app) user() string {
 		if u := a.getenv(name); u != "" {
 			return u
 		}
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
 	}
 	return "unknown"
 }

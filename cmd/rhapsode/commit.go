@@ -116,7 +116,7 @@ func (a *app) change(ctx context.Context, targets []target, o changeOptions, pai
 			return err
 		}
 	}
-	a.noteOrphans(results)
+	a.noteKept(results)
 	if err := reviewError(results, !o.json); err != nil {
 		return cli.WithCode(cli.Failed, fmt.Errorf("nothing was changed: %w", err))
 	}

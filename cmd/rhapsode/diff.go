@@ -79,7 +79,7 @@ func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 	if err := a.printReview("rhapsode diff "+query, results, o.format, o.omit); err != nil {
 		return err
 	}
-	a.noteOrphans(results)
+	a.noteKept(results)
 	if err := reviewError(results, o.format == "text"); err != nil {
 		return err
 	}
@@ -91,11 +91,16 @@ func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 	return nil
 }
 
-// noteOrphans says what to do about orphans.
-func (a *app) noteOrphans(results []reviewed) {
-	n := 0
+// noteKept says what to do about what a commit leaves as it is: held statements and orphans.
+func (a *app) noteKept(results []reviewed) {
+	n, held := 0, 0
 	for _, r := range results {
 		n += len(r.orphans)
+		held += len(r.plan.Held)
+	}
+	if held > 0 {
+		a.streams.Notef("%s held inactive: `rhapsode activate` turns it on, `rhapsode override adopt` records for which task it is off",
+			plural(held, "statement"))
 	}
 	if n > 0 {
 		a.streams.Notef("%s of earlier runs: not rendered any more and left as they are; --prune removes them", plural(n, "orphan"))

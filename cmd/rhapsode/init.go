@@ -96,7 +96,7 @@ func (a *app) initTree(dir string, facts starterFacts) error {
 	if dir != "." {
 		at = " --inventory " + dir
 	}
-	a.streams.Notef("next: rhapsode%s generate '*'", at)
+	a.streams.Notef("next: rhapsode%s generate '*', and check '*' after each edit", at)
 	return nil
 }
 

@@ -108,11 +108,24 @@ func finish(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return cli.Hint(cli.WithCode(cli.Usage, err), fmt.Sprintf("see `%s --help`", cmd.CommandPath()))
+				return cli.Hint(cli.WithCode(cli.Usage, err), argsHint(cmd, args))
 			}
 			return nil
 		}
 	}
+}
+
+// argsHint says how a command with wrong arguments is called, or, where it is one of commands, which one was meant.
+func argsHint(cmd *cobra.Command, args []string) string {
+	see := fmt.Sprintf("see `%s --help`", cmd.CommandPath())
+	if !cmd.HasSubCommands() {
+		return strings.TrimSuffix(cmd.UseLine(), " [flags]") + "; " + see
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return fmt.Sprintf("did you mean %s? %s", strings.Join(near, " or "), see)
+	}
+	return see
 }
 
 // taskFlag reads -m: every changing command names a task.
