@@ -2,11 +2,11 @@
 # The tool's main job, end to end, on one machine and as an ordinary user: the four routers of the example network run as
 # lab routers on loopback; everything below is what a person would type. It ends by itself and leaves nothing behind.
 #
-# Run it with `make demo`, which builds the programs first.
+# Run it with `make demo`, which builds the programs first; a test runs it with those in $RHAPSODE_BIN.
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
-PATH=$here/bin:$PATH
+PATH=${RHAPSODE_BIN:-$here/bin}:$PATH
 work=$(mktemp -d "${TMPDIR:-/tmp}/rhapsode-demo.XXXXXX")
 fleet=
 

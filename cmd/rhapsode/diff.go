@@ -99,7 +99,7 @@ func (a *app) noteKept(results []reviewed) {
 		held += len(r.plan.Held)
 	}
 	if held > 0 {
-		a.streams.Notef("%s held inactive: `rhapsode activate` turns it on, `rhapsode override adopt` records for which task it is off",
+		a.streams.Notef("%s held inactive: `rhapsode activate` ends that, `rhapsode override adopt` records it with its task",
 			plural(held, "statement"))
 	}
 	if n > 0 {
