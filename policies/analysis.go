@@ -194,7 +194,7 @@ func (x *regions) such(f *evalFilter, r region, claim func(*FilterResult) bool, 
 				continue
 			}
 			result, err := x.e.Filter(f.family, f.name, p)
-			if err == nil && result.Unknown == "" && claim(&result) {
+			if err == nil && result.Unknown == "" && len(result.Regardless) == 0 && claim(&result) {
 				return ", such as " + p.String()
 			}
 		}

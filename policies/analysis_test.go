@@ -102,6 +102,9 @@ func neverReached(t *testing.T, c chance, f policies.Family, e *policies.Evaluat
 			t.Fatal(err)
 		}
 		for _, s := range r.Steps {
+			if s.Match == policies.Unknown {
+				break // from here on the trace supposes
+			}
 			if s.Object == "outer" && s.Term == term && s.Match == policies.Yes {
 				t.Fatalf("%s\nbut %s gets there", found, p)
 			}
@@ -198,6 +201,9 @@ func policyClaimsHold(t *testing.T, seed uint64) (shadowed int) {
 				t.Fatal(err)
 			}
 			for _, step := range r.Steps {
+				if step.Match == policies.Unknown {
+					break // from here on the trace supposes
+				}
 				if step.Term == term && step.Match == policies.Yes {
 					t.Fatalf("seed %d: %s\nbut %s gets there", seed, found, &route)
 				}

@@ -85,6 +85,10 @@ func askFilter(out *strings.Builder, e *policies.Evaluator, family policies.Fami
 	if len(r.Counts) > 0 {
 		fmt.Fprintf(out, " (counted by %s)", strings.Join(r.Counts, ", "))
 	}
+	if len(r.MayCount) > 0 {
+		fmt.Fprintf(out, " (perhaps counted by %s)", strings.Join(r.MayCount, ", "))
+	}
+	regardless(out, r.Regardless)
 	out.WriteString("\n")
 }
 
@@ -107,6 +111,7 @@ func askPolicy(out *strings.Builder, e *policies.Evaluator, names []string, subj
 	for _, u := range r.Uncertain {
 		fmt.Fprintf(out, "; uncertain %s", u)
 	}
+	regardless(out, r.Regardless)
 	out.WriteString("\n")
 }
 
@@ -122,5 +127,11 @@ func steps(out *strings.Builder, list []policies.Step) {
 			fmt.Fprintf(out, " -> %s", strings.Join(s.Did, "; "))
 		}
 		out.WriteString("\n")
+	}
+}
+
+func regardless(out *strings.Builder, list []string) {
+	for _, x := range list {
+		fmt.Fprintf(out, "\n       either way: %s", x)
 	}
 }

@@ -56,7 +56,7 @@ func (e *Evaluator) conditionTest(names []string) routeTest {
 	case c.unknown != "":
 		return unknownRoute(text, c.unknown)
 	}
-	return routeTest{text, func(r *policyRun) (Answer, func() string) {
+	return routeTest{text: text, test: func(r *policyRun) (Answer, func() string) {
 		if r.context.Protocol != "bgp" || r.context.Direction != "export" {
 			return Unknown, said("a condition is asked in export policies of BGP only")
 		}

@@ -16,8 +16,8 @@ policy-options {
     condition bare { if-route-exists { 192.0.2.0/24; } }
     policy-statement P { term a { from condition up; then accept; } then reject; }
     policy-statement Q { term a { from condition flat; then accept; } then reject; }
-    policy-statement S { term a { from condition strange; then accept; } then next policy; }
-    policy-statement B { term a { from condition bare; then accept; } then next policy; }
+    policy-statement S { term a { from condition strange; then accept; } then reject; }
+    policy-statement B { term a { from condition bare; then accept; } then reject; }
     policy-statement R { term a { from protocol bgp; to rib inet.2; then accept; } then reject; }
 }`
 

@@ -13,6 +13,12 @@ type FilterResult struct {
 	// Verdict is Accept, Discard or Reject; NoVerdict when it is not known, and Unknown then says why.
 	Verdict Verdict
 	Unknown string
+	// Either says how it ends if the first term of which it is not known matches, and if not; nil: it is known, or nothing
+	// more can be said.
+	Either *Either
+	// Regardless names the terms of which it is not known whether they match, and that make no difference to the end. Who
+	// decided (Filter, Term, Steps) is then told as if they did not match.
+	Regardless []string
 	// NextIP is where an accepted packet is sent whatever its destination (it is dropped while that can't be resolved);
 	// Instance is the routing-instance that looks it up. At most one is set.
 	NextIP   netip.Addr
@@ -23,12 +29,15 @@ type FilterResult struct {
 	Filter, Term string
 	Line         int
 	Counts       []string // counters that the packet moved, in order
+	MayCount     []string // counters of which that is not known
 	Steps        []Step   // only from TraceFilter
 }
 
 // String gives the verdict in words.
 func (r *FilterResult) String() string {
 	switch {
+	case r.Either != nil:
+		return "unknown: " + r.Unknown + ": " + r.Either.String()
 	case r.Unknown != "":
 		return "unknown: " + r.Unknown
 	case r.NextIP.IsValid():
@@ -43,8 +52,12 @@ func (r *FilterResult) String() string {
 
 // Same tells whether two packets met the same fate and moved the same counters. Two unknown fates are never the same.
 func (r *FilterResult) Same(o *FilterResult) bool {
+	return r.sameEnd(o) && slices.Equal(r.Counts, o.Counts) && len(r.MayCount)+len(o.MayCount) == 0
+}
+
+func (r *FilterResult) sameEnd(o *FilterResult) bool {
 	return r.Unknown == "" && o.Unknown == "" && r.Verdict == o.Verdict && r.NextIP == o.NextIP && r.Instance == o.Instance &&
-		r.RejectType == o.RejectType && slices.Equal(r.Counts, o.Counts)
+		r.RejectType == o.RejectType
 }
 
 // evalFilter is a filter made ready to be asked.
@@ -149,15 +162,13 @@ func (e *Evaluator) filterList(family Family, names []string, p *Packet, trace b
 	if p.Family() != family || FamilyOf(p.Source) != family {
 		return FilterResult{}, fmt.Errorf("evaluate filter: a packet from %s to %s is not of family %s", p.Source, p.Destination, family)
 	}
-	r := filterRun{e: e, p: p, trace: trace}
-	for _, f := range list {
-		if r.run(f, 0) {
-			return r.result, nil
-		}
-	}
-	r.result.Verdict, r.result.Filter, r.result.Term = Discard, list[len(list)-1].name, ""
-	r.step(Step{Object: r.result.Filter, Match: Yes, Did: []string{"discard (the implicit end of a filter)"}})
-	return r.result, nil
+	w := &ways[FilterResult]{}
+	w.follow(func(first bool) FilterResult {
+		r := filterRun{e: e, p: p, trace: trace && first, branches: &w.branches}
+		r.runList(list)
+		return r.result
+	})
+	return joinFilter(w), nil
 }
 
 // filterRun is one packet on its way.
@@ -167,6 +178,19 @@ type filterRun struct {
 	trace  bool
 	result FilterResult
 	inside []*evalFilter // the filters that called each other
+
+	branches *branches
+}
+
+// runList tries filters one after the other.
+func (r *filterRun) runList(list []*evalFilter) {
+	for _, f := range list {
+		if r.run(f, 0) {
+			return
+		}
+	}
+	r.result.Verdict, r.result.Filter, r.result.Term = Discard, list[len(list)-1].name, ""
+	r.step(Step{Object: r.result.Filter, Match: Yes, Did: []string{"discard (the implicit end of a filter)"}})
 }
 
 func (r *filterRun) step(s Step) *Step {
@@ -185,10 +209,8 @@ func (r *filterRun) run(f *evalFilter, depth int) (ended bool) {
 		match, why, checks := r.matches(t)
 		s := Step{Object: f.name, Term: t.name, Line: t.line, Depth: depth, Match: match, Checks: checks}
 		switch {
-		case match == No:
+		case match == No || match == Unknown && !r.branches.matches(undecided{f.name, t.name, t.line, whyUnknown(f, t, why)}):
 			r.step(s)
-		case match == Unknown:
-			return r.giveUp(f, t, s, why)
 		case len(t.strange) > 0:
 			return r.giveUp(f, t, s, t.strange[0].String()+": no semantics here")
 		case t.call != "":
@@ -224,8 +246,12 @@ func (r *filterRun) giveUp(f *evalFilter, t *evalTerm, s Step, why string) bool 
 	s.Match = Unknown
 	r.step(s)
 	r.result.Filter, r.result.Term, r.result.Line = f.name, t.name, t.line
-	r.result.Unknown = fmt.Sprintf("filter %s term %s: %s", f.name, t.name, why)
+	r.result.Unknown = whyUnknown(f, t, why)
 	return true
+}
+
+func whyUnknown(f *evalFilter, t *evalTerm, why string) string {
+	return fmt.Sprintf("filter %s term %s: %s", f.name, t.name, why)
 }
 
 // act does what a term that matches says. Without a verdict it accepts; only `next term` goes on.

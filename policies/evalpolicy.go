@@ -13,6 +13,12 @@ type PolicyResult struct {
 	// Verdict is Accept or Reject; NoVerdict when it is not known, and Unknown then says why.
 	Verdict Verdict
 	Unknown string
+	// Either says how it ends if the first term of which it is not known matches, and if not; nil: it is known, or nothing
+	// more can be said.
+	Either *Either
+	// Regardless names the terms of which it is not known whether they match, and that make no difference to the verdict.
+	// What they would change is Uncertain; who decided (Policy, Term, Steps) is told as if they did not match.
+	Regardless []string
 	// Default says that no policy decided; it names the default that did, empty otherwise.
 	Default string
 	// Policy and Term say who decided; an empty term is a policy's own then.
@@ -28,6 +34,8 @@ type PolicyResult struct {
 // String gives the verdict in words.
 func (r *PolicyResult) String() string {
 	switch {
+	case r.Either != nil:
+		return "unknown: " + r.Unknown + ": " + r.Either.String()
 	case r.Unknown != "":
 		return "unknown: " + r.Unknown
 	case r.Default != "":
@@ -109,16 +117,20 @@ func (e *Evaluator) policy(names []string, r Route, c PolicyContext, trace bool)
 	if !r.Prefix.IsValid() || r.Prefix.Masked() != r.Prefix {
 		return PolicyResult{}, fmt.Errorf("evaluate policy: %s is no route's prefix", r.Prefix)
 	}
-	run := &policyRun{e: e, context: c, route: r.Clone(), trace: trace}
-	if !run.run(list) {
-		run.fallBack()
-	}
-	run.result.Route = run.route
-	run.result.Changes = routeChanges(&r, &run.route)
-	for _, l := range run.lost {
-		run.result.Uncertain = append(run.result.Uncertain, l.attribute)
-	}
-	return run.result, nil
+	w := &ways[PolicyResult]{}
+	w.follow(func(first bool) PolicyResult {
+		run := &policyRun{e: e, context: c, route: r.Clone(), trace: trace && first, branches: &w.branches}
+		if !run.run(list) {
+			run.fallBack()
+		}
+		run.result.Route = run.route
+		run.result.Changes = routeChanges(&r, &run.route)
+		for _, l := range run.lost {
+			run.result.Uncertain = append(run.result.Uncertain, l.attribute)
+		}
+		return run.result
+	})
+	return joinPolicy(w, &r), nil
 }
 
 // policyRun is one route on its way.
@@ -133,6 +145,8 @@ type policyRun struct {
 	byAct   Verdict // what default-action asked for
 	byNext  bool    // the last policy was left by next policy
 	lost    []lostAttribute
+
+	branches *branches
 }
 
 // lostAttribute is an attribute of which a policy made something that is not known.
@@ -175,12 +189,9 @@ func (r *policyRun) run(list []*evalPolicy) (decided bool) {
 
 func (r *policyRun) runTerms(p *evalPolicy) (decided bool) {
 	for _, t := range p.terms {
-		match, why, checks := r.matches(t)
+		match, goes, checks := r.matches(p, t)
 		s := Step{Object: p.name, Term: t.name, Line: t.line, Depth: r.depth, Match: match, Checks: checks}
-		switch {
-		case match == Unknown:
-			return r.giveUp(p, t, s, why)
-		case match == No:
+		if !goes {
 			r.step(s)
 			continue
 		}
@@ -209,12 +220,16 @@ func (r *policyRun) giveUp(p *evalPolicy, t *evalPolicyTerm, s Step, why string)
 	r.step(s)
 	r.result.Verdict = NoVerdict
 	r.result.Policy, r.result.Term, r.result.Line = p.name, t.name, t.line
+	r.result.Unknown = whyOpen(p, t, why)
+	return true
+}
+
+func whyOpen(p *evalPolicy, t *evalPolicyTerm, why string) string {
 	at := "policy-statement " + p.name
 	if t.name != "" {
 		at += " term " + t.name
 	}
-	r.result.Unknown = at + ": " + why
-	return true
+	return at + ": " + why
 }
 
 // fallBack decides what no policy decided.
@@ -234,24 +249,37 @@ func (r *policyRun) fallBack() {
 	}
 }
 
-func (r *policyRun) matches(t *evalPolicyTerm) (match Answer, why string, checks []Checked) {
+// matches asks the conditions of a term and tells whether this way takes it. One that does not hold decides, whatever else
+// is unknown; a policy is asked only if all else holds, since it may change the route.
+func (r *policyRun) matches(p *evalPolicy, t *evalPolicyTerm) (match Answer, goes bool, checks []Checked) {
 	match = Yes
+	open := ""
+	holds := func() bool {
+		return open == "" || r.branches.matches(undecided{p.name, t.name, t.line, whyOpen(p, t, open)})
+	}
 	for i := range t.tests {
 		x := &t.tests[i]
+		if x.calls {
+			if !holds() {
+				return Unknown, false, checks
+			}
+			open = ""
+		}
 		a, reason := x.test(r)
 		if r.trace {
 			checks = append(checks, Checked{Condition: x.text, Holds: a, Why: reason()})
 		}
 		switch a {
 		case No:
-			return No, "", checks
+			return No, false, checks
 		case Unknown:
-			if match == Yes {
-				match, why = Unknown, x.text+": "+reason()
+			match = Unknown
+			if open == "" {
+				open = x.text + ": " + reason()
 			}
 		}
 	}
-	return match, why, checks
+	return match, holds(), checks
 }
 
 // change does what a term says about attributes, one after the other as the configuration shows them.

@@ -258,36 +258,95 @@ type plain struct {
 	numbers map[string]int64 // -1: not set, -2: lost
 	lost    map[string]bool
 	byAct   policies.Verdict
+
+	guesses []bool // whether the terms match of which that is unknown
+	short   bool   // there are more such terms than guesses
 }
 
+// plainPolicies gives what all ways of a route have in common: each term of which it is unknown whether it matches makes
+// two.
 func plainPolicies(s *policies.Set, route policies.Route, c policies.PolicyContext) string {
-	x := &plain{s: s, route: route.Clone(), numbers: map[string]int64{}, lost: map[string]bool{}}
-	for k, m := range map[string]policies.Maybe{"metric": route.Metric, "local-preference": route.LocalPreference, "tag": route.Tag, "preference": route.Preference} {
+	var ends []*plain
+	verdicts := map[string]bool{}
+	for todo := [][]bool{nil}; len(todo) > 0; {
+		x := &plain{s: s, route: route.Clone(), numbers: map[string]int64{}, lost: map[string]bool{}, guesses: todo[0]}
+		verdict := x.run(c)
+		if x.short {
+			todo = append([][]bool{append(slices.Clone(todo[0]), false), append(slices.Clone(todo[0]), true)}, todo[1:]...)
+			continue
+		}
+		todo = todo[1:]
+		ends = append(ends, x)
+		verdicts[verdict] = true
+	}
+	if len(verdicts) > 1 || len(ends) > 64 {
+		return "unknown"
+	}
+	out := ends[0]
+	for _, x := range ends[1:] {
+		out.join(x)
+	}
+	return fmt.Sprintf("%s %s lost %v", keys(verdicts)[0], out.route.String(), keys(out.lost))
+}
+
+func (x *plain) join(o *plain) {
+	for k := range o.lost {
+		x.lost[k] = true
+	}
+	at := o.known()
+	for k, n := range x.known() {
+		if *n != *at[k] {
+			*n, x.lost[k] = policies.Maybe{}, true
+		}
+	}
+	if x.route.Origin != o.route.Origin {
+		x.route.Origin, x.lost["origin"] = "", true
+	}
+	if fmt.Sprint(x.route.ASPath) != fmt.Sprint(o.route.ASPath) {
+		x.route.ASPath, x.lost["as-path"] = nil, true
+	}
+	var common []string
+	for _, c := range x.route.Communities {
+		if slices.Contains(o.route.Communities, c) {
+			common = append(common, c)
+		}
+	}
+	if len(common) != len(x.route.Communities) || len(common) != len(o.route.Communities) {
+		x.lost["community"] = true
+	}
+	x.route.Communities = common
+}
+
+func (x *plain) known() map[string]*policies.Maybe {
+	r := &x.route
+	return map[string]*policies.Maybe{"metric": &r.Metric, "local-preference": &r.LocalPreference, "tag": &r.Tag, "preference": &r.Preference}
+}
+
+func (x *plain) run(c policies.PolicyContext) string {
+	for k, m := range x.known() {
 		x.numbers[k] = -1
 		if m.Known {
 			x.numbers[k] = int64(m.N)
 		}
 	}
 	verdict := ""
-	for _, p := range s.Policies {
+	for _, p := range x.s.Policies {
 		if verdict = x.policy(p); verdict != "" {
 			break
 		}
 	}
 	switch {
-	case verdict == "unknown":
-		return verdict
 	case verdict != "":
 	case x.byAct != policies.NoVerdict:
 		verdict = x.byAct.String()
 	case c.Direction == "import":
 		verdict = "accept"
-	case c.Protocol == "bgp" && route.Protocol == "bgp":
+	case c.Protocol == "bgp" && x.route.Protocol == "bgp":
 		verdict = "accept"
 	default:
 		verdict = "reject"
 	}
-	for k, at := range map[string]*policies.Maybe{"metric": &x.route.Metric, "local-preference": &x.route.LocalPreference, "tag": &x.route.Tag, "preference": &x.route.Preference} {
+	for k, at := range x.known() {
 		switch n := x.numbers[k]; n {
 		case -1, -2:
 			*at = policies.Maybe{}
@@ -298,7 +357,16 @@ func plainPolicies(s *policies.Set, route policies.Route, c policies.PolicyConte
 			x.lost[k] = true
 		}
 	}
-	return fmt.Sprintf("%s %s lost %v", verdict, x.route.String(), keys(x.lost))
+	return verdict
+}
+
+func (x *plain) guess() bool {
+	if x.short = x.short || len(x.guesses) == 0; x.short {
+		return false
+	}
+	g := x.guesses[0]
+	x.guesses = x.guesses[1:]
+	return g
 }
 
 func (x *plain) policy(p *policies.PolicyStatement) string {
@@ -308,10 +376,7 @@ func (x *plain) policy(p *policies.PolicyStatement) string {
 		if t.Inactive {
 			continue
 		}
-		switch x.match(&t.From) {
-		case "unknown":
-			return "unknown"
-		case "no":
+		if match := x.match(&t.From); match == "no" || match == "unknown" && !x.guess() {
 			continue
 		}
 		x.act(&t.Then)

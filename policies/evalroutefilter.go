@@ -248,7 +248,7 @@ func (m *toMatch) tests() []routeTest {
 // protocol and the neighbor are those that it is advertised to (Juniper, Policy Framework Configuration Guide: "Routing
 // Policy Match Conditions", column "to Statement Description").
 func toTest(key string, values []string) routeTest {
-	return routeTest{"to " + listed(key, values), func(r *policyRun) (Answer, func() string) {
+	return routeTest{text: "to " + listed(key, values), test: func(r *policyRun) (Answer, func() string) {
 		have := r.destination(key)
 		if have == "" {
 			return Unknown, said("where the policy is applied does not say its " + key)

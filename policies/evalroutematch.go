@@ -13,12 +13,14 @@ import (
 type routeTest struct {
 	text string
 	test func(r *policyRun) (Answer, func() string)
+	// calls: it asks policies, which may change the route; it is the last of a term.
+	calls bool
 }
 
 func said(s string) func() string { return func() string { return s } }
 
 func unknownRoute(text, reason string) routeTest {
-	return routeTest{text, func(*policyRun) (Answer, func() string) { return Unknown, said(reason) }}
+	return routeTest{text: text, test: func(*policyRun) (Answer, func() string) { return Unknown, said(reason) }}
 }
 
 // routeTests makes the conditions of a term ready.
@@ -64,7 +66,7 @@ func familyTest(f Family) routeTest {
 	if f != Inet && f != Inet6 {
 		return unknownRoute(text, "this family has no semantics here")
 	}
-	return routeTest{text, func(r *policyRun) (Answer, func() string) {
+	return routeTest{text: text, test: func(r *policyRun) (Answer, func() string) {
 		have := FamilyOf(r.route.Prefix.Addr())
 		return answer(have == f), said(string(have))
 	}}
@@ -96,10 +98,10 @@ func (e *Evaluator) policiesTest(values []string) routeTest {
 			return unknownRoute(text, "an expression beside other policies has no semantics here")
 		}
 	}
-	return routeTest{text, func(r *policyRun) (Answer, func() string) {
+	return routeTest{text: text, test: func(r *policyRun) (Answer, func() string) {
 		a, why := r.ask(values...)
 		return a, said(why)
-	}}
+	}, calls: true}
 }
 
 func (r *policyRun) text(key string) string {
@@ -112,7 +114,7 @@ func (r *policyRun) text(key string) string {
 }
 
 func textTest(key string, values []string) routeTest {
-	return routeTest{listed(key, values), func(r *policyRun) (Answer, func() string) {
+	return routeTest{text: listed(key, values), test: func(r *policyRun) (Answer, func() string) {
 		have := r.text(key)
 		if have == "" {
 			return Unknown, func() string { return "the route does not say its " + key }
@@ -124,7 +126,7 @@ func textTest(key string, values []string) routeTest {
 // protocolTest: ospf stands for both versions, ospf2 and ospf3 for one (Juniper, Policy Framework Configuration Guide,
 // "Routing Policy Match Conditions"); a route that just says ospf may be of either.
 func protocolTest(text string, values []string) routeTest {
-	return routeTest{text, func(r *policyRun) (Answer, func() string) {
+	return routeTest{text: text, test: func(r *policyRun) (Answer, func() string) {
 		have := r.route.Protocol
 		if have == "" {
 			return Unknown, said("the route does not say its protocol")
@@ -150,7 +152,7 @@ func hostTest(key string, values []netip.Addr) routeTest {
 	for _, a := range values {
 		list = append(list, a.String())
 	}
-	return routeTest{listed(key, list), func(r *policyRun) (Answer, func() string) {
+	return routeTest{text: listed(key, list), test: func(r *policyRun) (Answer, func() string) {
 		have := r.route.Neighbor
 		if key == "next-hop" {
 			have = r.route.NextHop
@@ -173,7 +175,7 @@ func numberTest(key string, values []uint32) routeTest {
 	for _, n := range values {
 		list = append(list, decimal(n))
 	}
-	return routeTest{listed(key, list), func(r *policyRun) (Answer, func() string) {
+	return routeTest{text: listed(key, list), test: func(r *policyRun) (Answer, func() string) {
 		if why := r.lostWhy(key); why != "" {
 			return Unknown, said(why)
 		}
@@ -205,7 +207,7 @@ func (e *Evaluator) pathTest(text string, names []string) routeTest {
 		}
 		list = append(list, x)
 	}
-	return routeTest{text, func(r *policyRun) (Answer, func() string) {
+	return routeTest{text: text, test: func(r *policyRun) (Answer, func() string) {
 		if why := r.lostWhy("as-path"); why != "" {
 			return Unknown, said(why)
 		}
@@ -229,7 +231,7 @@ func (e *Evaluator) communityTest(text string, names []string) routeTest {
 		}
 		list = append(list, x)
 	}
-	return routeTest{text, func(r *policyRun) (Answer, func() string) {
+	return routeTest{text: text, test: func(r *policyRun) (Answer, func() string) {
 		if why := r.lostWhy("community"); why != "" {
 			return Unknown, said(why)
 		}
@@ -290,7 +292,7 @@ func (e *Evaluator) prefixTest(m *PolicyMatch) routeTest {
 	if unknown != "" {
 		return unknownRoute(written, unknown)
 	}
-	return routeTest{written, func(r *policyRun) (Answer, func() string) {
+	return routeTest{text: written, test: func(r *policyRun) (Answer, func() string) {
 		one, all := No, Yes
 		for _, k := range kinds {
 			a := k(r.route.Prefix)

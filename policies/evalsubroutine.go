@@ -20,10 +20,10 @@ func (e *Evaluator) policyTest(text, expression string) routeTest {
 	if err != nil {
 		return unknownRoute(text, err.Error())
 	}
-	return routeTest{text, func(r *policyRun) (Answer, func() string) {
+	return routeTest{text: text, test: func(r *policyRun) (Answer, func() string) {
 		a, why := x(r)
 		return a, said(why)
-	}}
+	}, calls: true}
 }
 
 type policyParser struct {

@@ -256,7 +256,8 @@ func (a *app) traceFilter(t *traced, o tracedObject, subject string, opts traceO
 			"version": 1, "device": t.device, "file": t.file, "family": o.family, "filters": o.names, "packet": p.String(),
 			"verdict": verdictWord(r.Verdict), "text": r.String(), "unknown": r.Unknown, "nextIP": r.NextIP, "instance": r.Instance,
 			"rejectType": r.RejectType, "decidedBy": map[string]any{"filter": r.Filter, "term": r.Term, "line": r.Line},
-			"counts": append([]string{}, r.Counts...), "steps": r.Steps,
+			"counts": append([]string{}, r.Counts...), "mayCount": append([]string{}, r.MayCount...),
+			"either": r.Either, "regardless": append([]string{}, r.Regardless...), "steps": r.Steps,
 		})
 	} else {
 		a.traceHead(t, o.String(), "packet", p.String())
@@ -265,6 +266,10 @@ func (a *app) traceFilter(t *traced, o tracedObject, subject string, opts traceO
 		if len(r.Counts) > 0 {
 			a.streams.Printf("counted by: %s\n", strings.Join(r.Counts, ", "))
 		}
+		if len(r.MayCount) > 0 {
+			a.streams.Printf("perhaps counted by: %s\n", strings.Join(r.MayCount, ", "))
+		}
+		a.traceRegardless(r.Regardless)
 	}
 	return errors.Join(err, traceUnknown(r.Unknown))
 }
@@ -287,7 +292,8 @@ func (a *app) tracePolicy(t *traced, o tracedObject, subject string, opts traceO
 			"version": 1, "device": t.device, "file": t.file, "policies": o.names, "as": c.String(), "route": route.String(),
 			"verdict": verdictWord(r.Verdict), "text": r.String(), "unknown": r.Unknown, "default": r.Default,
 			"decidedBy": map[string]any{"policy": r.Policy, "term": r.Term, "line": r.Line},
-			"result":    r.Route.String(), "changes": append([]string{}, r.Changes...), "uncertain": append([]string{}, r.Uncertain...), "steps": r.Steps,
+			"result":    r.Route.String(), "changes": append([]string{}, r.Changes...), "uncertain": append([]string{}, r.Uncertain...),
+			"either": r.Either, "regardless": append([]string{}, r.Regardless...), "steps": r.Steps,
 		})
 	} else {
 		a.traceHead(t, o.String(), "route", route.String())
@@ -302,8 +308,16 @@ func (a *app) tracePolicy(t *traced, o tracedObject, subject string, opts traceO
 		for _, u := range r.Uncertain {
 			a.streams.Printf("changed in a way that is not known: %s\n", u)
 		}
+		a.traceRegardless(r.Regardless)
 	}
 	return errors.Join(err, traceUnknown(r.Unknown))
+}
+
+// traceRegardless names the terms of which it is not known whether they match, and that change nothing.
+func (a *app) traceRegardless(terms []string) {
+	for _, t := range terms {
+		a.streams.Printf("the same whether it matches or not: %s\n", t)
+	}
 }
 
 // context is what --as says, else the one place where the configuration applies the last policy.
