@@ -123,12 +123,12 @@ func (x exporter) statement(to []*element, parent, n *Node, changed bool) []*ele
 	case n.Kind == Leaf && isCaseLeaf(parent.Schema, n.Schema) && len(values) == 1 && xmlName(values[0]):
 		e.name = values[0]
 	case n.Kind == Leaf && len(values) == 0:
-	case n.Kind == Leaf && len(values) == 1 && e.name != undocumented:
+	case n.Kind == Leaf && len(values) == 1 && e.name != undocumented && (n.Schema != nil || values[0] != ""):
 		e.kind, e.text = textElement, values[0]
 		e.number = !textual[n.Name] && !n.Secret && !n.Is(Secret)
 	case n.Kind == LeafList && e.name != undocumented && len(values) > 0:
 		return x.values(to, n, e, inner)
-	default:
+	default: // also an unknown leaf with an empty value: as text it would be one without any
 		e.kind = blockElement
 		if n.Kind == Entry {
 			e.kind = entryElement

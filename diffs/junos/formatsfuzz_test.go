@@ -68,12 +68,13 @@ func again(t *testing.T, read reader, text string) *Tree {
 
 func FuzzXML(f *testing.F) {
 	seedFormats(f, "xml", "<configuration><system><host-name delete=\"delete\"/></system></configuration>",
-		"<configuration><a><name>x</name><name>y</name></a><a>1</a><a/></configuration>")
+		"<configuration><a><name>x</name><name>y</name></a><a>1</a><a/></configuration>",
+		"<configuration><A><name></name></A></configuration>", "<configuration><A><name></name></A><A/><A><name></name><b/></A></configuration>")
 	f.Fuzz(func(t *testing.T, text []byte) { checkStable(t, readXML, strings.ToValidUTF8(string(text), "?")) })
 }
 
 func FuzzJSON(f *testing.F) {
 	seedFormats(f, "json", `{"configuration":{"@":{},"a":[1,"b",null,{"name":"c"}],"@a":[null,{"inactive":true}]}}`,
-		`{"configuration":{"0":{"":{}}}}`)
+		`{"configuration":{"0":{"":{}}}}`, `{"configuration":{"A":[{"name":""}]}}`)
 	f.Fuzz(func(t *testing.T, text []byte) { checkStable(t, readJSON, string(text)) })
 }
