@@ -86,6 +86,7 @@ func everyCommand(c *cobra.Command) []*cobra.Command {
 func finish(c *cobra.Command) {
 	if c.Name() == "help" { // cobra's own
 		c.Short, c.Example = "print the help of a command", "  rhapsode help override adopt"
+		c.Run, c.RunE = nil, helpOf
 	}
 	for _, sub := range c.Commands() {
 		if first, _, _ := strings.Cut(sub.Example, "\n"); c.HasParent() && first != "" {
@@ -115,10 +116,22 @@ func finish(c *cobra.Command) {
 	}
 }
 
+// helpOf prints the help of the command that the arguments name.
+func helpOf(cmd *cobra.Command, args []string) error {
+	named, rest, err := cmd.Root().Find(args)
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("unknown command %q for %q", rest[0], named.CommandPath())
+	}
+	if err != nil {
+		return cli.Hint(cli.WithCode(cli.Usage, err), argsHint(named, rest))
+	}
+	return named.Help()
+}
+
 // argsHint says how a command with wrong arguments is called, or, where it is one of commands, which one was meant.
 func argsHint(cmd *cobra.Command, args []string) string {
 	see := fmt.Sprintf("see `%s --help`", cmd.CommandPath())
-	if !cmd.HasSubCommands() {
+	if !cmd.HasSubCommands() || len(args) == 0 {
 		return strings.TrimSuffix(cmd.UseLine(), " [flags]") + "; " + see
 	}
 	cmd.SuggestionsMinimumDistance = 2
