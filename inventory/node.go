@@ -164,12 +164,17 @@ func parseYAML(file, layer string, data []byte, layered bool, problems *Problems
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line ([0-9]+): )?(.*)$`)
 
+var fromParser = regexp.MustCompile(`^did not find expected (node content|key|'-' indicator|',' or '[]}]'|<document start>)`)
+
 // syntax reports what the YAML library says, at the line it names.
 func (p *parser) syntax(err error) {
 	at := position{p.file, 1, 1}
 	m := yamlLine.FindStringSubmatch(strings.ReplaceAll(err.Error(), "\n", " "))
 	if n, convErr := strconv.Atoi(m[1]); convErr == nil {
 		at.line = n
+		if fromParser.MatchString(m[2]) {
+			at.line++ // the library counts the lines of these from 0
+		}
 	}
 	if a := unknownAnchor.FindStringSubmatch(m[2]); a != nil { // of which the library tells no line
 		at = p.find("*"+a[1], at)

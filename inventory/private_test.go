@@ -127,3 +127,26 @@ func mustSub(t *testing.T, tree fs.FS, dir string) fs.FS {
 	}
 	return sub
 }
+
+// The private tree may hold every folder of the tree: what both have is the private one's, file by file, and of the
+// catalogue and the pools key by key. Templates are read from the tree that is looked at by everyone alone.
+func TestPrivateFolders(t *testing.T) {
+	tree := privateExample(t)
+	appendFile(tree, "private/definitions/networks.net", "PRIVATE = 192.0.2.0/25\n")
+	appendFile(tree, "private/policies/other.yaml", "filters: {}\n")
+	appendFile(tree, "private/roles/core.yaml", "policies: !append [other]\n")
+	appendFile(tree, "private/services.yaml", "services: {text: {lvs: {depool_threshold: .5}}}\n")
+	net := loadTree(t, tree)
+	equal(t, "policies", fmt.Sprint(device(t, net, "cr1.ams").Policies), "[protect-re other]")
+	var names []string
+	for _, f := range append(net.PolicyFiles, net.DefinitionFiles...) {
+		names = append(names, f.Name)
+	}
+	equal(t, "files", fmt.Sprint(names), "[private/policies/other.yaml policies/protect-re.yaml private/definitions/networks.net definitions/services.svc]")
+
+	appendFile(tree, "private/templates/junos/core.tmpl", "system { host-name x; }\n")
+	_, err := load(tree, "tree", testTime, insideOf(tree))
+	if err == nil || !strings.Contains(err.Error(), "private/templates") {
+		t.Errorf("templates in the private tree give %v, want a refusal: nobody reads them", err)
+	}
+}

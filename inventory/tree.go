@@ -174,6 +174,8 @@ func (l *loader) readPart(p part) error {
 	for _, e := range entries {
 		name := e.Name()
 		switch {
+		case name == "templates" && p.private:
+			l.problems.add(position{file: p.name(name)}, "move it to the public tree: templates hold no secrets", "the folder is not read: a private tree has no templates")
 		case slices.Contains(names, name) || slices.Contains(files, name) || strings.HasPrefix(name, "."):
 		case isYAML(name):
 			l.strayFile(p.name(name), files)

@@ -96,6 +96,10 @@ func (e *engine) parse(fsys fs.FS, files []string) error {
 		if err != nil {
 			return fmt.Errorf("read template: %w", err)
 		}
+		if i := strings.IndexRune(string(text), markStart); i >= 0 {
+			line := 1 + strings.Count(string(text[:i]), "\n")
+			return &Error{Template: e.shown(f), Line: line, Message: "the control character \\x01 stands here", Hint: "remove it"}
+		}
 		if _, err := e.root.New(f).Parse(string(text)); err != nil {
 			return e.clean(err)
 		}
