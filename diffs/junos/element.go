@@ -304,7 +304,7 @@ func (b *importer) statement(parent *Node, e *element) {
 	default:
 		n, below = b.block(s, e)
 	}
-	if n == nil && s != nil && b.keep && !isVerbose(e) {
+	if n == nil && s != nil && b.keep && !isVerbose(e) && !isKeyless(s, e) {
 		b.errs = b.errs[:errs]
 		n, below = b.unknownElement(e)
 	}
@@ -422,6 +422,12 @@ func (b *importer) leafElement(s *Schema, e *element) *Node {
 
 // isVerbose reports whether e is what the verbose form of JSON has for a leaf.
 func isVerbose(e *element) bool { return len(e.children) > 0 && e.children[0].name == "data" }
+
+// isKeyless reports whether e has statements, but no key, of an entry of list s: no text can say that, since what stands in
+// braces behind the name of a list are entries.
+func isKeyless(s *Schema, e *element) bool {
+	return s.Kind == Entry && len(e.children) > 0 && !isNamed(e.children)
+}
 
 // unknownElement makes of an element that no schema knows what its shape suggests: leading <name> elements are keys,
 // text is the value of a leaf.

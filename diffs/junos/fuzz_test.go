@@ -27,6 +27,7 @@ func FuzzParse(f *testing.F) {
 		"a [ b ]; ( ( ( \x00 \" \\\" \\", "system{domain-search{}}", "0{0{}}replace: groups{}", "0{0{!{}!}0{0}}",
 		"policy-options{policy-statement 0{term 0{then{0{}}}}}", "system {syslog { archive {00;files 0}}}0",
 		"system{syslog{host 0{term {0}term 0{}}}}", "apply-groups [ a b ]||||;", `<config""`, "m 2 {b c;} m [2];",
+		`{"configuration":{"system":{"0":{},"name-server":{"0":""}}}}`,
 	} {
 		f.Add([]byte(found))
 	}
