@@ -127,7 +127,8 @@ func find[T named](list []T, name string) T {
 
 // FromConfig reads every filter (of the families inet, inet6 and none), policy-statement, prefix-list, community and
 // as-path of a configuration, or of a render: a load-time tag before an object is ignored. Configuration groups are not
-// expanded. The first thing it can't express ends it with an *UnknownError.
+// expanded. The first thing it can't express ends it with an *UnknownError: also an inactive statement inside a term,
+// which a typed term has no place for. The Evaluator, which writes nothing back, skips it as the router does.
 func FromConfig(t *junos.Tree) (*Set, error) {
 	s := &Set{}
 	if err := s.readFirewall(t); err != nil {
