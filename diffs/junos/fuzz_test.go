@@ -27,6 +27,8 @@ func FuzzParse(f *testing.F) {
 		"a [ b ]; ( ( ( \x00 \" \\\" \\", "system{domain-search{}}", "0{0{}}replace: groups{}", "0{0{!{}!}0{0}}",
 		"policy-options{policy-statement 0{term 0{then{0{}}}}}", "system {syslog { archive {00;files 0}}}0",
 		"system{syslog{host 0{term {0}term 0{}}}}", "apply-groups [ a b ]||||;", `<config""`, "m 2 {b c;} m [2];",
+		"policy-options{policy-statement 0{term 0{from{route-filter 0[0]}}}}",
+		"policy-options{policy-statement 0{term 0{then{preference 0 accept}}}}",
 		`{"configuration":{"system":{"0":{},"name-server":{"0":""}}}}`,
 	} {
 		f.Add([]byte(found))
@@ -38,6 +40,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if err != nil {
 			return
+		}
+		if f := FormatOf(text); (f == FormatXML || f == FormatJSON) && len(Guesses(tree)) > 0 {
+			return // there a statement that no schema knows can have a shape that no curly text has; FuzzXML and FuzzJSON look at it
 		}
 		out := tree.Text()
 		again, err := Parse("", []byte(out), nil)

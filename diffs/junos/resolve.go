@@ -102,7 +102,7 @@ func (b *builder) walk(parent *Node, ws []word, m walkMode) (walked, *Error) {
 	leaf, at := false, 0 // the last thing read was a leaf, which began there
 	for i := 0; i < len(ws); {
 		if leaf && r.last == parent && !m.set && !b.onLine(parent, ws, at, i) {
-			return b.misfit(r.without(), ws, at, i, m, b.complaint(ws[i].pos, msgSyntax, "; before "+Quote(ws[i].text)))
+			return b.misfit(parent, r.without(), ws, at, i, m, b.complaint(ws[i].pos, msgSyntax, "; before "+Quote(ws[i].text)))
 		}
 		var s *Schema
 		kw := 1
@@ -123,7 +123,7 @@ func (b *builder) walk(parent *Node, ws []word, m walkMode) (walked, *Error) {
 				i += used
 				continue
 			}
-			return b.misfit(r.without(), ws, at, i, m, b.complaint(ws[i].pos, msgSyntax, ""))
+			return b.misfit(parent, r.without(), ws, at, i, m, b.complaint(ws[i].pos, msgSyntax, ""))
 		}
 		var bad *Error
 		at = i
@@ -143,7 +143,7 @@ func (b *builder) walk(parent *Node, ws []word, m walkMode) (walked, *Error) {
 			leaf = true
 		}
 		if bad != nil {
-			return b.misfit(r, ws, at, i, m, bad)
+			return b.misfit(parent, r, ws, at, i, m, bad)
 		}
 	}
 	b.chain, b.found = r.chain, r.leaves
@@ -154,8 +154,9 @@ func (b *builder) walk(parent *Node, ws []word, m walkMode) (walked, *Error) {
 // that is not one of the words that it can be. A change is refused with the complaint bad. A whole configuration is
 // believed, since a router had it: the statement is kept as it was written, as one that no schema knows. But where a `;`
 // seems to be missing the words are those of two statements.
-func (b *builder) misfit(r walked, ws []word, at, i int, m walkMode, bad *Error) (walked, *Error) {
-	if !b.keep || !m.set && runsOn(r.last.Schema, ws, at, i) || goesOn(ws[at:]) {
+func (b *builder) misfit(parent *Node, r walked, ws []word, at, i int, m walkMode, bad *Error) (walked, *Error) {
+	runs := runsOn(parent.Schema, ws, at, i) || slices.ContainsFunc(r.chain, func(n *Node) bool { return runsOn(n.Schema, ws, at, i) })
+	if !b.keep || !m.set && runs || goesOn(ws[at:]) {
 		return r, bad
 	}
 	words := ws[at:]
@@ -214,7 +215,7 @@ func (b *builder) find(r *walked, parent *Node, ws []word, m walkMode) (s *Schem
 		got = r.leaves
 	}
 	s, full := n.Schema.hiddenFor(got)
-	if s != nil && s.Kind != Entry && !b.fits(r, ws, m) {
+	if s != nil && s.Kind != Entry && !b.fits(r, parent, ws, m) {
 		s = nil
 	}
 	if s != nil && !full {
@@ -232,12 +233,14 @@ func (b *builder) find(r *walked, parent *Node, ws []word, m walkMode) (s *Schem
 
 // fits reports whether the words can begin with a value of a hidden leaf of the innermost container, rather than be a
 // statement the table lacks.
-func (b *builder) fits(r *walked, ws []word, m walkMode) bool {
+func (b *builder) fits(r *walked, parent *Node, ws []word, m walkMode) bool {
 	n := r.last
 	switch {
 	case m.open:
 		return false
 	case len(ws) == 1 || ws[1].list || n.Schema.Child(ws[1].text) != nil || len(n.Schema.idx.hidden) > 1:
+		return true
+	case parent.Schema.Child(ws[1].text) != nil: // only a ; is missing
 		return true
 	}
 	_, ok := r.outer(ws[1].text)
@@ -410,7 +413,7 @@ func (b *builder) unknown(r walked, ws []word, m walkMode) (walked, *Error) {
 		n.Values = b.values(rest...)
 		r.last.Children = append(r.last.Children, n)
 		r.descend(n)
-	case list > 0: // a b [ c d ]
+	case list > 0 && list < len(rest)-1: // a b [ c d ]; with one value it is shown as a b c
 		n := b.node(Container, name.text, nil, name.pos)
 		r.last.Children = append(r.last.Children, n)
 		r.descend(n)
