@@ -75,6 +75,6 @@ func FuzzXML(f *testing.F) {
 
 func FuzzJSON(f *testing.F) {
 	seedFormats(f, "json", `{"configuration":{"@":{},"a":[1,"b",null,{"name":"c"}],"@a":[null,{"inactive":true}]}}`,
-		`{"configuration":{"0":{"":{}}}}`, `{"configuration":{"A":[{"name":""}]}}`)
+		`{"configuration":{"0":{"":{}}}}`, `{"configuration":{"0":{" ":0}}}`, `{"configuration":{"A":[{"name":""}]}}`)
 	f.Fuzz(func(t *testing.T, text []byte) { checkStable(t, readJSON, string(text)) })
 }

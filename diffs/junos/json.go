@@ -322,7 +322,7 @@ func (r *jsonReader) object(e *element, v jsonValue) {
 		if _, local, ok := strings.Cut(name, ":"); ok {
 			name = local // of a YANG module: junos-conf-root:configuration
 		}
-		if name == "" {
+		if strings.TrimSpace(name) == "" {
 			r.fail(v.items[i].pos, msgSyntax, "the name of a statement before it")
 			return
 		}
