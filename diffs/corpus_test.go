@@ -18,6 +18,7 @@ func TestCorpus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			before.Untag()
 			after, err := junos.Parse(f.Name, []byte(before.Text()), nil)
 			if err != nil {
 				t.Fatal(err)

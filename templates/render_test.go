@@ -78,14 +78,7 @@ func sound(t *testing.T, net *inventory.Network, dev *inventory.Device) *Rendere
 // untag is what a device makes of a render: loaded onto an empty configuration, no tag is left.
 func untag(t *junos.Tree) *junos.Tree {
 	c := t.Clone()
-	var walk func(*junos.Node)
-	walk = func(n *junos.Node) {
-		n.Op = junos.NoOp
-		for _, x := range n.Children {
-			walk(x)
-		}
-	}
-	walk(c.Root)
+	c.Untag()
 	return c
 }
 

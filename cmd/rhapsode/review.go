@@ -242,6 +242,7 @@ func (a *app) proposeOffline(name string, t target, r *reviewed) error {
 	if now.running, err = junos.Parse(name, text, nil); err != nil {
 		return err
 	}
+	now.running.Untag() // it may be a render that was kept
 	before, err := a.remembered(t.device)
 	if err != nil {
 		return err

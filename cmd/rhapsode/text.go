@@ -63,6 +63,7 @@ func (a *app) compare(beforeFile, afterFile string, o compareOptions) error {
 	if err != nil {
 		return err
 	}
+	before.Untag() // a render may be compared with another
 	after, warnings, err := o.after(before, afterFile, afterText)
 	if err != nil {
 		return err
@@ -87,7 +88,9 @@ func (a *app) compare(beforeFile, afterFile string, o compareOptions) error {
 // after gives what before becomes by the text of AFTER.
 func (o compareOptions) after(before *junos.Tree, file string, text []byte) (after *junos.Tree, warnings []*junos.Error, err error) {
 	if o.mode == junos.Override && o.schema.keep {
-		after, err = junos.Parse(file, text, before.Schema)
+		if after, err = junos.Parse(file, text, before.Schema); err == nil {
+			after.Untag()
+		}
 		return after, nil, err
 	}
 	after = before.Clone()

@@ -24,7 +24,7 @@ func TestCorpus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			untag(tree)
+			tree.Untag()
 			known := 0
 			for _, g := range Guesses(tree) {
 				guesses += g.Statements
@@ -43,12 +43,6 @@ func TestCorpus(t *testing.T) {
 	}
 	t.Logf("%d of %d files passed, %d are no configurations; %d statements are not in the table",
 		passed, len(files)-skipped, skipped, guesses)
-}
-
-// untag takes the load-time tags off a tree, with what is tagged `delete:`: no configuration has them.
-func untag(t *Tree) {
-	(&merger{}).strip(t.Root, nil)
-	normalize(t.Root)
 }
 
 // checkGuessed checks that the texts of a tree with statements that no schema knows mean the tree.

@@ -215,3 +215,25 @@ func TestFilter(t *testing.T) {
 		t.Error("a filter that is no XML is taken")
 	}
 }
+
+// TestListTag: a tag of a whole list is read back from XML and JSON as it is written.
+func TestListTag(t *testing.T) {
+	const text = "system {\n    replace: name-server {\n        192.0.2.3;\n    }\n}\n"
+	tree := must(Parse("", []byte(text), nil))
+	for _, form := range []string{tree.XML(), tree.JSON()} {
+		if got := must(Parse("", []byte(form), nil)).Text(); got != text {
+			t.Errorf("%s\nis read as\n%s", form, got)
+		}
+		running := must(Parse("", []byte("set system name-server 192.0.2.1\n"), nil))
+		if _, err := running.Load("", []byte(form), Replace); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := running.Set(), "set system name-server 192.0.2.3\n"; got != want {
+			t.Errorf("loaded: %s", got)
+		}
+	}
+	tree.Untag()
+	if got, want := tree.Text(), "system {\n    name-server {\n        192.0.2.3;\n    }\n}\n"; got != want {
+		t.Errorf("without tags: %s", got)
+	}
+}

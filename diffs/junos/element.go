@@ -334,7 +334,7 @@ func (b *importer) block(s *Schema, e *element) (*Node, []*element) {
 	if s.Kind == Container {
 		return n, e.children
 	}
-	if len(e.children) == 0 && e.marks.op&DeleteOp != 0 {
+	if len(e.children) == 0 && e.marks.op&(DeleteOp|ReplaceOp) != 0 {
 		return n, nil // an entry without keys stands for all of the list
 	}
 	used := make(map[*element]bool, len(s.Keys)+1)

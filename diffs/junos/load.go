@@ -155,6 +155,12 @@ func (m *merger) strip(n *Node, path []string) {
 	})
 }
 
+// Untag takes the load-time tags off what was read, with what is tagged `delete:`: a configuration has none of them.
+func (t *Tree) Untag() {
+	(&merger{}).strip(t.Root, nil)
+	normalize(t.Root)
+}
+
 // children loads the children of src onto those of dst. The nodes of src become part of dst.
 func (m *merger) children(dst, src *Node, path []string) {
 	unifyUnknown(dst, src)
