@@ -44,7 +44,7 @@ has no liveness of its own, so pings to the VIPs are lost meanwhile.`,
 }
 
 func newOffloadToggle(a *app, verb string) *cobra.Command {
-	var o changeOptions
+	o := changeOptions{pairs: devices.Together}
 	var until string
 	cmd := &cobra.Command{
 		Use:   verb + " SITE -m \"TASK why\"",
@@ -110,7 +110,7 @@ func (a *app) deactivateOffload(ctx context.Context, name, until string, o chang
 			return err
 		}
 	}
-	if err := a.change(ctx, setTargets(site.Devices, "deactivate", presentOffloadTerms), o, devices.Together); err != nil {
+	if err := a.change(ctx, setTargets(site.Devices, "deactivate", presentOffloadTerms), o); err != nil {
 		if until != "" && cli.CodeOf(err) == cli.Partial {
 			err = cli.WithCode(cli.Partial, errors.Join(err, errNoOverride))
 		}
@@ -128,7 +128,7 @@ func (a *app) activateOffload(ctx context.Context, name string, o changeOptions)
 	if o.print {
 		return a.printOffload(net, site, "activate", o)
 	}
-	if err := a.change(ctx, setTargets(site.Devices, "activate", presentOffloadTerms), o, devices.Together); err != nil {
+	if err := a.change(ctx, setTargets(site.Devices, "activate", presentOffloadTerms), o); err != nil {
 		return err
 	}
 	return a.removeOverrides(net.Dir, site.Devices, offloadTerms())

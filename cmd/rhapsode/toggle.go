@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"rhapsode/cmd/internal/cli"
-	"rhapsode/devices"
 	"rhapsode/diffs/junos"
 	"rhapsode/inventory"
 )
@@ -56,7 +55,7 @@ also removes the overrides in the inventory that hold just what it activated.`,
 				}
 				return paths, nil
 			})
-			if err := a.change(cmd.Context(), targets, o, devices.Serial); err != nil || verb != "activate" {
+			if err := a.change(cmd.Context(), targets, o); err != nil || verb != "activate" {
 				return err
 			}
 			return a.removeOverrides(net.Dir, list, paths)
