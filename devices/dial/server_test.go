@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -25,8 +26,10 @@ type sshServer struct {
 	password string
 	allowed  ssh.PublicKey
 	noSubsys bool
+	exec     func(command string, ch ssh.Channel) uint32 // in place of the echo; gives the exit status
 
 	mu     sync.Mutex
+	pty    string // what was asked for last
 	logins int
 	conns  []net.Conn
 }
@@ -134,13 +137,36 @@ func (s *sshServer) serve(c net.Conn, config *ssh.ServerConfig) {
 func (s *sshServer) session(ch ssh.Channel, reqs <-chan *ssh.Request) {
 	for r := range reqs {
 		var arg struct{ Text string }
-		if err := ssh.Unmarshal(r.Payload, &arg); err != nil {
+		noText := ssh.Unmarshal(r.Payload, &arg) != nil
+		switch {
+		case r.Type == "pty-req":
+			var p struct {
+				Term       string
+				Cols, Rows uint32
+				Wpx, Hpx   uint32
+				Modes      string
+			}
+			ok := ssh.Unmarshal(r.Payload, &p) == nil
+			s.mu.Lock()
+			s.pty = fmt.Sprintf("%s %dx%d", p.Term, p.Cols, p.Rows)
+			s.mu.Unlock()
+			r.Reply(ok, nil) //nolint:errcheck // a test's
+			continue
+		case r.Type == "shell":
+			r.Reply(true, nil) //nolint:errcheck // a test's
+		case noText:
 			r.Reply(false, nil) //nolint:errcheck // a test's
 			continue
-		}
-		switch {
 		case r.Type == "subsystem" && arg.Text == "netconf" && !s.noSubsys:
 			r.Reply(true, nil) //nolint:errcheck // a test's
+		case r.Type == "exec" && s.exec != nil:
+			r.Reply(true, nil) //nolint:errcheck // a test's
+			go func() {
+				status := s.exec(arg.Text, ch)
+				ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{status})) //nolint:errcheck // a test's
+				ch.Close()                                                                         //nolint:errcheck // a test's
+			}()
+			continue
 		case r.Type == "exec":
 			r.Reply(true, nil)               //nolint:errcheck // a test's
 			io.WriteString(ch, arg.Text+":") //nolint:errcheck // a test's
