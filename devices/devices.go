@@ -16,10 +16,6 @@ import (
 	"rhapsode/diffs"
 )
 
-// Op is an operational command in the words of the Junos CLI, without pipes: `show system uptime`,
-// `show system rollback 1`. A driver passes it on as it stands and gives the answer as text.
-type Op string
-
 // Device is one router, reached by one session. It has six methods, one over the house's limit: Name is for messages,
 // the other five are what a router does for us.
 //
@@ -37,7 +33,9 @@ type Device interface {
 	Lock(ctx context.Context) (Candidate, error)
 	// History is the list of commits, the newest first and numbered 0.
 	History(ctx context.Context) ([]Commit, error)
-	// Query gives the text of an operational command's answer, without the blank line that Junos puts around it.
+	// Query gives the text of an operational command's answer, without the blank line that Junos puts around it; of an
+	// Op that ends in ` | display xml` the Payload. *RPCError inside the error: the device does not know the command, or
+	// would not do it.
 	Query(ctx context.Context, op Op) (string, error)
 	// Close ends the session and drops what it holds. It may be called more than once.
 	Close() error

@@ -19,6 +19,7 @@ type element struct {
 	attrs    []xml.Attr
 	text     string // the character data directly below it
 	children []*element
+	raw      []byte // of a reply: the message that it was read from, well-formed
 }
 
 // parseXML reads one document. Comments and processing instructions around it are passed over.

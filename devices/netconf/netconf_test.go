@@ -383,3 +383,30 @@ func TestHistory(t *testing.T) {
 		}
 	}
 }
+
+func TestQueryXML(t *testing.T) {
+	d, requests := open(t,
+		reply{body: `<alarm-information xmlns="http://xml.juniper.net/junos/23.4R1/junos-alarm"><alarm-summary><no-active-alarms/></alarm-summary></alarm-information>`},
+		reply{body: "<output>\nNo alarms currently active\n</output>"},
+		reply{body: `<rpc-error><error-severity>error</error-severity><error-message>syntax error, expecting &lt;command&gt;</error-message></rpc-error>`},
+	)
+	ctx := background(t)
+	text, err := d.Query(ctx, "show system alarms | display xml")
+	if want := "<alarm-information><alarm-summary><no-active-alarms></no-active-alarms></alarm-summary></alarm-information>\n"; err != nil || text != want {
+		t.Errorf("in XML it is %q (%v)", text, err)
+	}
+	text, err = d.Query(ctx, "show system alarms")
+	if err != nil || text != "No alarms currently active\n" {
+		t.Errorf("as text it is %q (%v)", text, err)
+	}
+	_, err = d.Query(ctx, "show nothing | display xml")
+	if e, ok := errors.AsType[*devices.RPCError](err); !ok || !strings.Contains(e.Message, "syntax error") || !strings.Contains(err.Error(), "show nothing") {
+		t.Errorf("an unknown command is %v", err)
+	}
+	got := requests()
+	for i, want := range []string{`<command format="xml">show system alarms</command>`, `<command format="text">show system alarms</command>`, `<command format="xml">show nothing</command>`} {
+		if i >= len(got) || !strings.Contains(got[i], want) {
+			t.Errorf("request %d is %q, want %s", i, got, want)
+		}
+	}
+}

@@ -53,10 +53,21 @@ func outputText(s string) string {
 
 // Query runs an operational command.
 func (d *Device) Query(ctx context.Context, op devices.Op) (string, error) {
-	what := string(op)
+	what, asXML := op.XML()
 	command, err := escape(what)
 	if err != nil {
 		return "", fmt.Errorf("%s: %s: %w", d.Name(), what, err)
+	}
+	if asXML {
+		reply, err := d.call(ctx, what, `<command format="xml">`+command+`</command>`)
+		if err != nil {
+			return "", err
+		}
+		text, err := devices.Payload(reply.raw)
+		if err != nil {
+			return "", fmt.Errorf("%s: %s: %w", d.Name(), what, err)
+		}
+		return text, nil
 	}
 	reply, err := d.call(ctx, what, `<command format="text">`+command+`</command>`)
 	if err != nil {

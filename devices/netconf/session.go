@@ -158,14 +158,16 @@ func (t *transport) Receive() ([]byte, error) {
 func parseReply(msg []byte) (*element, error) {
 	e, err := parseXML(msg)
 	if err != nil && bytes.Contains(msg, []byte("<routing-engine")) {
-		fixed, ferr := parseXML(bytes.Replace(msg, []byte("<ok/>"), []byte("</routing-engine><ok/>"), 1))
+		mended := bytes.Replace(msg, []byte("<ok/>"), []byte("</routing-engine><ok/>"), 1)
+		fixed, ferr := parseXML(mended)
 		if ferr == nil {
-			e, err = fixed, nil
+			e, err, msg = fixed, nil, mended
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
+	e.raw = msg
 	if e.name != "rpc-reply" {
 		return nil, fmt.Errorf("<%s> in place of a reply", e.name)
 	}
