@@ -34,17 +34,26 @@ var errCheck = errors.New("commit check failed")
 
 // commit checks the candidate and makes it the active configuration. A commit that is not confirmed itself, and a
 // commit check too, confirms an open window, whoever opened it. A second confirmed commit in a window moves its end;
-// what it goes back to stays the configuration before the first. Nothing to commit is a commit all the same.
+// what it goes back to stays the configuration before the first. Nothing to commit is a commit all the same, but not of a
+// private candidate: that only confirms.
 func (db *database) commit(s *session, o commitOptions) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if err := db.mayEdit(s); err != nil {
 		return err
 	}
-	if found := checkConfiguration(db.candidate); len(found) > 0 {
+	d := db.draftOf(s)
+	something := true
+	if d != &db.shared {
+		var err error
+		if something, err = db.prepare(s, o); err != nil {
+			return err
+		}
+	}
+	if found := checkConfiguration(d.tree); len(found) > 0 {
 		return fmt.Errorf("%w: %w", errCheck, append(found, fault{Message: "configuration check-out failed"}))
 	}
-	if o.Check {
+	if o.Check || !something {
 		return db.confirmOpenWindow(s)
 	}
 	record := commitRecord{User: s.user, Client: s.client, Log: o.Log}
@@ -56,10 +65,13 @@ func (db *database) commit(s *session, o commitOptions) error {
 			open.Revert = db.index.Window.Revert
 		}
 	}
-	if err := db.publish(db.candidate, record, open); err != nil {
+	if err := db.publish(d.tree, record, open); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	db.log.Info("configuration committed", "user", s.user, "client", s.client, "revision", db.index.Commits[0].Revision, "confirm", o.Confirm)
+	if d != &db.shared {
+		d.reset(db.active)
+	}
 	return nil
 }
 
@@ -94,10 +106,9 @@ func (db *database) publish(tree *junos.Tree, record commitRecord, open *window)
 	if err := db.store.save(next, &text); err != nil {
 		return err
 	}
-	editing := db.edited != nil && db.candidate != tree
-	db.index, db.active = next, tree
-	if !editing {
-		db.reset()
+	db.index, db.active, db.shared.base = next, tree, tree
+	if db.shared.edited == nil || db.shared.tree == tree {
+		db.shared.reset(tree)
 	}
 	db.arm()
 	return nil

@@ -1,7 +1,7 @@
 // Package router is the lab router: the management plane of a Junos router as a program, so that a tool for real
 // routers can be tried and tested without one. It has a configuration database with a shared candidate, an exclusive
-// lock, fifty rollbacks and confirmed commits, all kept on disk, and serves it over SSH: NETCONF as a Junos device
-// speaks it, and a small CLI.
+// lock, private candidates that are merged when they are committed, fifty rollbacks and confirmed commits, all kept on
+// disk, and serves it over SSH: NETCONF as a Junos device speaks it, and a small CLI.
 //
 // It is not a router: nothing is forwarded here, no protocol runs, and the only commit check beyond the grammar is
 // that what is referred to exists. It is not an SSH or NETCONF library either: it serves, it never dials.

@@ -71,20 +71,36 @@ func (n *netconf) unlockTarget(op *element) (string, error) {
 	return n.unlockConfiguration(op)
 }
 
-// openConfiguration opens the shared database, which is always open, or takes it exclusively.
+// openConfiguration opens the shared database, which is always open unless somebody edits privately, takes it
+// exclusively, or gives the session a private copy. A warning stands in the reply without an <ok/>, as on a device.
 func (n *netconf) openConfiguration(op *element) (string, error) {
-	switch {
-	case len(op.children) == 0:
-		return ok, nil
-	case op.has("exclusive"):
-		return n.lockConfiguration(op)
+	if word := strings.TrimSpace(op.text); word != "" {
+		return "", faults{{Message: "syntax error, expecting <invoke-on>", Bad: word}}
 	}
-	mode := op.children[0].name
-	return "", faults{{Tag: "operation-not-supported", Bad: mode, Message: "the lab router has no " + mode + " configuration database, only the shared one"}}
+	if len(op.children) == 0 {
+		if err := n.r.db.openShared(n.s); err != nil {
+			return "", err
+		}
+		return ok, nil
+	}
+	switch mode := op.children[0]; mode.name {
+	case "exclusive":
+		return n.lockConfiguration(op)
+	case "private":
+		warnings, err := n.r.db.openPrivate(n.s)
+		if err != nil {
+			return "", err
+		}
+		return warnings.xml(), nil
+	case "ephemeral", "ephemeral-instance":
+		return "", faults{{Message: "ephemeral configuration database is not available", Bad: mode.name}}
+	default: // dynamic and batch too, as on a device that has no such database
+		return "", faults{{Message: "syntax error", Bad: mode.name}}
+	}
 }
 
 func (n *netconf) closeConfiguration(*element) (string, error) {
-	if n.r.db.holds(n.s) {
+	if !n.r.db.closePrivate(n.s) && n.r.db.holds(n.s) {
 		return n.unlockConfiguration(nil)
 	}
 	return ok, nil
@@ -214,6 +230,9 @@ func (n *netconf) commit(o commitOptions) (string, error) {
 	switch {
 	case err == nil:
 		return ok, nil
+	case errors.Is(err, errConflict):
+		found := faultsOf(err)
+		return fmt.Sprintf("<commit-results>\n%s<load-error-count>%d</load-error-count>\n</commit-results>\n", found.xml(), len(found)), nil
 	case !errors.Is(err, errCheck):
 		return "", err
 	}
@@ -230,7 +249,7 @@ func (n *netconf) discardChanges(*element) (string, error) {
 // getConfiguration sends the candidate or the committed configuration, the whole or what a filter names, in one of
 // four forms; or the difference to a configuration of the history.
 func (n *netconf) getConfiguration(op *element) (string, error) {
-	v := n.r.db.view()
+	v := n.r.db.viewOf(n.s)
 	committed := op.attr("database") == "committed"
 	tree := v.candidate
 	if committed {
@@ -317,7 +336,7 @@ func (n *netconf) compare(op *element, tree *junos.Tree) (string, error) {
 
 // getConfig is the RFC's own form: XML, from the running or the candidate configuration.
 func (n *netconf) getConfig(op *element) (string, error) {
-	v := n.r.db.view()
+	v := n.r.db.viewOf(n.s)
 	source := op.child("source")
 	committed := source.has("running")
 	tree := v.candidate
