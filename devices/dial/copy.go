@@ -52,12 +52,13 @@ func scp(rw io.ReadWriter, base string, content []byte) error {
 	header := fmt.Sprintf("C0600 %d %s\n", len(content), base)
 	for _, part := range []io.Reader{strings.NewReader(""), strings.NewReader(header), io.MultiReader(bytes.NewReader(content), bytes.NewReader([]byte{0}))} {
 		_, werr := io.Copy(rw, part)
-		// A sink that gave up has said why before it closed.
-		if err := sinkAnswer(in); err != nil {
-			return err
+		err := sinkAnswer(in)
+		// A sink that hung up has said why before.
+		for werr != nil && err == nil {
+			err = sinkAnswer(in)
 		}
-		if werr != nil {
-			return fmt.Errorf("send file: %w", unexpected(werr))
+		if err != nil {
+			return err
 		}
 	}
 	return nil
