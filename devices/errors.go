@@ -165,6 +165,7 @@ type RPCError struct {
 	Type, Tag   string
 	Severity    string // error or warning
 	Path        string // [edit interfaces ge-0/0/8 unit 0]
+	Line        int    // of the text that was loaded, from 1; 0 where the device does not say
 	Message     string // on one line
 	BadElement  string
 	SessionID   string // holder of a lock
@@ -191,6 +192,7 @@ type CommitError struct {
 	Phase    string // load, check or commit
 	Severity string // error, or warning where a warning stopped it
 	Path     string // [edit …], may be empty
+	Line     int    // of the text that was loaded, from 1; 0 where the device does not say
 	Message  string // the first complaint, with its bad element
 	Others   []*RPCError
 }
@@ -201,6 +203,9 @@ func (e *CommitError) Error() string {
 		phase = "commit check"
 	}
 	s := fmt.Sprintf("%s: %s: %s", e.Device, phase, e.Message)
+	if e.Line > 0 {
+		s += fmt.Sprintf(" in line %d", e.Line)
+	}
 	if e.Path != "" {
 		s += " at " + e.Path
 	}

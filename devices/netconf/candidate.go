@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rhapsode/devices"
+	"rhapsode/devices/internal/answer"
 	"rhapsode/diffs"
 	"rhapsode/diffs/junos"
 )
@@ -18,19 +19,13 @@ type candidate struct {
 	held bool // the lock is ours
 }
 
-// What Junos says where a lock is denied.
-const (
-	lockedBy = "configuration database locked by"
-	modified = "configuration database modified"
-)
-
 // Lock takes the exclusive lock. A candidate that turns out to hold edits is given back as it was.
 func (d *Device) Lock(ctx context.Context) (devices.Candidate, error) {
 	reply, err := d.session.call(ctx, d.opts.Timeout, "lock candidate", "<lock-configuration/>")
 	if err != nil {
 		return nil, err
 	}
-	if errs, _ := rpcErrors(d.Name(), reply); len(errs) > 0 {
+	if errs, _ := answer.Errors(d.Name(), reply); len(errs) > 0 {
 		return nil, d.lockDenied(ctx, errs)
 	}
 	c := &candidate{d: d, held: true}
@@ -46,31 +41,14 @@ func (d *Device) Lock(ctx context.Context) (devices.Candidate, error) {
 }
 
 func (d *Device) lockDenied(ctx context.Context, errs []*devices.RPCError) error {
-	for _, e := range errs {
-		if i := strings.Index(e.FullMessage, modified); i >= 0 {
-			who := oneLine(strings.TrimLeft(e.FullMessage[i+len(modified):], " :by\n"))
-			if who == "" && e.SessionID != "" {
-				who = "session " + e.SessionID
-			}
-			dirty := &devices.DirtyError{Device: d.Name(), Who: who}
-			var err error
-			if dirty.Compare, err = d.compare(ctx); err != nil {
-				return errors.Join(dirty, err)
-			}
-			return dirty
-		}
-		if i := strings.Index(e.FullMessage, lockedBy); i >= 0 {
-			return &devices.LockedError{Device: d.Name(), Holder: oneLine(strings.TrimLeft(e.FullMessage[i+len(lockedBy):], ":"))}
-		}
-		if e.Tag == "lock-denied" {
-			holder := e.Message
-			if e.SessionID != "" {
-				holder = strings.TrimSpace(holder + " session " + e.SessionID)
-			}
-			return &devices.LockedError{Device: d.Name(), Holder: holder}
+	err := answer.Denied(d.Name(), errs)
+	if dirty, ok := errors.AsType[*devices.DirtyError](err); ok {
+		var cerr error
+		if dirty.Compare, cerr = d.compare(ctx); cerr != nil {
+			return errors.Join(dirty, cerr)
 		}
 	}
-	return fmt.Errorf("%s: lock candidate: %w", d.Name(), joinRPC(errs))
+	return err
 }
 
 // Load edits the candidate.
@@ -89,7 +67,7 @@ func loadOperation(change diffs.Change) (string, error) {
 	if change.Rollback != nil {
 		return fmt.Sprintf(`<load-configuration compare="rollback" rollback="%d"/>`, *change.Rollback), nil
 	}
-	text, err := escape(change.Text)
+	text, err := answer.Escape(change.Text)
 	if err != nil {
 		return "", err
 	}
@@ -108,56 +86,22 @@ func (c *candidate) load(ctx context.Context, operation string) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	errs, warns := rpcErrors(c.d.Name(), reply)
+	errs, warns := answer.Errors(c.d.Name(), reply)
 	var warnings []string
 	for _, w := range warns {
 		warnings = append(warnings, w.Error())
 	}
 	if len(errs) > 0 {
-		return warnings, refused(c.d.Name(), "load", errs)
+		return warnings, answer.Refused(c.d.Name(), "load", errs)
 	}
 	// load-error-count closes the results of a load that had errors, also where those are of a form not known here.
-	if n := reply.content("load-error-count"); n != "" && n != "0" {
+	if n := reply.Content("load-error-count"); n != "" && n != "0" {
 		return warnings, &devices.CommitError{Device: c.d.Name(), Phase: "load", Severity: "error", Message: n + " errors that are not named"}
 	}
-	if reply.find("ok") == nil && reply.find("load-success") == nil && len(warns) == 0 {
+	if reply.Find("ok") == nil && reply.Find("load-success") == nil && len(warns) == 0 {
 		return warnings, &devices.CommitError{Device: c.d.Name(), Phase: "load", Severity: "error", Message: "neither success nor an error in the reply"}
 	}
 	return warnings, nil
-}
-
-// noise are errors that Junos adds to the one that matters.
-var noise = []string{"error recovery ignores input until this point", "configuration check-out failed", "commit failed"}
-
-// refused makes a CommitError of the errors in a reply: the first that is not noise leads.
-func refused(device, phase string, errs []*devices.RPCError) *devices.CommitError {
-	lead := 0
-	for i, e := range errs {
-		if !isNoise(e.Message) {
-			lead = i
-			break
-		}
-	}
-	e := errs[lead]
-	out := &devices.CommitError{Device: device, Phase: phase, Severity: e.Severity, Path: e.Path, Message: e.Message}
-	if e.BadElement != "" {
-		out.Message = strings.TrimSpace(fmt.Sprintf("%s (%s)", out.Message, e.BadElement))
-	}
-	for i, other := range errs {
-		if i != lead && !isNoise(other.Message) {
-			out.Others = append(out.Others, other)
-		}
-	}
-	return out
-}
-
-func isNoise(message string) bool {
-	for _, n := range noise {
-		if strings.Contains(message, n) {
-			return true
-		}
-	}
-	return false
 }
 
 // Compare is the device's own compare.
@@ -181,7 +125,7 @@ func (c *candidate) Commit(ctx context.Context, opts devices.CommitOptions) erro
 	var b strings.Builder
 	b.WriteString("<commit-configuration>")
 	if opts.Comment != "" {
-		comment, err := escape(opts.Comment)
+		comment, err := answer.Escape(opts.Comment)
 		if err != nil {
 			return fmt.Errorf("%s: commit: comment: %w", c.d.Name(), err)
 		}
@@ -206,11 +150,11 @@ func (c *candidate) commit(ctx context.Context, phase, operation string) error {
 	if err != nil {
 		return err
 	}
-	if errs, _ := rpcErrors(c.d.Name(), reply); len(errs) > 0 {
-		return refused(c.d.Name(), phase, errs)
+	if errs, _ := answer.Errors(c.d.Name(), reply); len(errs) > 0 {
+		return answer.Refused(c.d.Name(), phase, errs)
 	}
 	for _, success := range []string{"ok", "commit-success", "commit-check-success"} {
-		if reply.find(success) != nil {
+		if reply.Find(success) != nil {
 			return nil
 		}
 	}

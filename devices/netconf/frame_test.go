@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"rhapsode/devices/internal/answer"
 )
 
 type readWriter struct {
@@ -111,14 +113,14 @@ func FuzzReply(f *testing.F) {
 			t.Fatalf("parseReply = %v, %v", e, err)
 		}
 		if e != nil {
-			rpcErrors("cr1", e)
+			answer.Errors("cr1", e)
 		}
-		text, err := escape(string(msg))
+		text, err := answer.Escape(string(msg))
 		if err != nil {
 			return
 		}
-		e, err = parseXML([]byte("<a>" + text + "</a>"))
-		if err != nil || e.text != string(msg) {
+		e, err = answer.Parse([]byte("<a>" + text + "</a>"))
+		if err != nil || e.Text != string(msg) {
 			t.Fatalf("%q was escaped as %q and read as %v, %v", msg, text, e, err)
 		}
 	})

@@ -16,6 +16,7 @@ import (
 
 	"rhapsode/devices"
 	"rhapsode/devices/dial"
+	"rhapsode/devices/internal/answer"
 )
 
 // Options of a session. The zero value works, but for the device's name.
@@ -115,25 +116,13 @@ func (d *Device) Name() string { return d.opts.Device }
 func (d *Device) Close() error { return d.session.close(closeTimeout) }
 
 // call sends an operation and gives its reply if there is no error of severity error in it.
-func (d *Device) call(ctx context.Context, what, operation string) (*element, error) {
+func (d *Device) call(ctx context.Context, what, operation string) (*answer.Element, error) {
 	reply, err := d.session.call(ctx, d.opts.Timeout, what, operation)
 	if err != nil {
 		return nil, err
 	}
-	if errs, _ := rpcErrors(d.Name(), reply); len(errs) > 0 {
-		return nil, fmt.Errorf("%s: %s: %w", d.Name(), what, joinRPC(errs))
+	if errs, _ := answer.Errors(d.Name(), reply); len(errs) > 0 {
+		return nil, fmt.Errorf("%s: %s: %w", d.Name(), what, answer.Join(errs))
 	}
 	return reply, nil
-}
-
-// joinRPC makes one error of several; the first leads.
-func joinRPC(errs []*devices.RPCError) error {
-	out := make([]error, len(errs))
-	for i, e := range errs {
-		out[i] = e
-	}
-	if len(out) == 1 {
-		return out[0]
-	}
-	return errors.Join(out...)
 }

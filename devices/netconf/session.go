@@ -14,6 +14,7 @@ import (
 	gonetconf "github.com/Juniper/go-netconf/netconf"
 
 	"rhapsode/devices"
+	"rhapsode/devices/internal/answer"
 )
 
 // The capabilities of the base protocol (RFC 6241 section 8.1).
@@ -32,9 +33,9 @@ type transport struct {
 	frames *framer
 	hello  *gonetconf.HelloMessage // the server's, read before the library asks for it
 
-	sentID string   // of the last request
-	reply  *element // to the last request; nil if none was read
-	err    error    // the first thing that went wrong; the stream is not to be used after it
+	sentID string          // of the last request
+	reply  *answer.Element // to the last request; nil if none was read
+	err    error           // the first thing that went wrong; the stream is not to be used after it
 }
 
 var _ gonetconf.Transport = (*transport)(nil)
@@ -46,18 +47,18 @@ func (t *transport) readHello() error {
 	if err != nil {
 		return fmt.Errorf("read hello: %w", unexpected(err))
 	}
-	e, err := parseXML(msg)
+	e, err := answer.Parse(msg)
 	if err != nil {
 		return fmt.Errorf("read hello: %w", err)
 	}
-	if e.name != "hello" {
-		return fmt.Errorf("read hello: <%s> in its place", e.name)
+	if e.Name != "hello" {
+		return fmt.Errorf("read hello: <%s> in its place", e.Name)
 	}
 	h := &gonetconf.HelloMessage{}
 	base := false
-	e.walk(func(c *element) {
-		if c.name == "capability" {
-			capability := oneLine(c.text)
+	e.Walk(func(c *answer.Element) {
+		if c.Name == "capability" {
+			capability := answer.OneLine(c.Text)
 			h.Capabilities = append(h.Capabilities, capability)
 			base = base || capability == base10 || capability == base11
 		}
@@ -66,8 +67,8 @@ func (t *transport) readHello() error {
 		return errors.New("read hello: neither base:1.0 nor base:1.1 is offered")
 	}
 	// RFC 6241 section 8.1: without a session-id the session must end.
-	if h.SessionID, err = strconv.Atoi(e.content("session-id")); err != nil {
-		return fmt.Errorf("read hello: session-id %q is no number", e.content("session-id"))
+	if h.SessionID, err = strconv.Atoi(e.Content("session-id")); err != nil {
+		return fmt.Errorf("read hello: session-id %q is no number", e.Content("session-id"))
 	}
 	t.hello = h
 	return nil
@@ -118,7 +119,7 @@ func requestID(msg []byte) (string, error) {
 			return "", fmt.Errorf("encode request: %w", err)
 		}
 		if start, ok := tok.(xml.StartElement); ok {
-			if id := (&element{attrs: start.Attr}).attr("message-id"); id != "" {
+			if id := (&answer.Element{Attrs: start.Attr}).Attr("message-id"); id != "" {
 				return id, nil
 			}
 			return "", errors.New("encode request: no message-id")
@@ -141,9 +142,9 @@ func (t *transport) Receive() ([]byte, error) {
 		t.fail(fmt.Errorf("read reply: %w", err))
 		return nil, t.err
 	}
-	if id := e.attr("message-id"); id != t.sentID {
+	if id := e.Attr("message-id"); id != t.sentID {
 		err := fmt.Errorf("%w: got %q, want %q", errMessageID, id, t.sentID)
-		if errs, _ := rpcErrors("", e); id == "" && len(errs) > 0 {
+		if errs, _ := answer.Errors("", e); id == "" && len(errs) > 0 {
 			err = fmt.Errorf("%w: %w", err, errs[0])
 		}
 		t.fail(err)
@@ -155,11 +156,11 @@ func (t *transport) Receive() ([]byte, error) {
 
 // parseReply reads an <rpc-reply>. Junos is known to leave out one end tag, before the <ok/> of commit results; that is
 // put right, any other flaw is an error.
-func parseReply(msg []byte) (*element, error) {
-	e, err := parseXML(msg)
+func parseReply(msg []byte) (*answer.Element, error) {
+	e, err := answer.Parse(msg)
 	if err != nil && bytes.Contains(msg, []byte("<routing-engine")) {
 		mended := bytes.Replace(msg, []byte("<ok/>"), []byte("</routing-engine><ok/>"), 1)
-		fixed, ferr := parseXML(mended)
+		fixed, ferr := answer.Parse(mended)
 		if ferr == nil {
 			e, err, msg = fixed, nil, mended
 		}
@@ -167,9 +168,9 @@ func parseReply(msg []byte) (*element, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.raw = msg
-	if e.name != "rpc-reply" {
-		return nil, fmt.Errorf("<%s> in place of a reply", e.name)
+	e.Raw = msg
+	if e.Name != "rpc-reply" {
+		return nil, fmt.Errorf("<%s> in place of a reply", e.Name)
 	}
 	return e, nil
 }
@@ -214,7 +215,7 @@ func openSession(ctx context.Context, device string, stream io.ReadWriteCloser, 
 
 // call sends one operation and gives its reply, with whatever <rpc-error>s are in it. An error ends the session, since
 // the next reply on the stream would be this one's.
-func (s *session) call(ctx context.Context, timeout time.Duration, what, operation string) (*element, error) {
+func (s *session) call(ctx context.Context, timeout time.Duration, what, operation string) (*answer.Element, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dead != nil {
