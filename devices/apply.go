@@ -56,6 +56,13 @@ type ApplyOptions struct {
 	AcceptUnrelated bool
 	// Synchronize commits on both routing engines.
 	Synchronize bool
+	// Force goes on where a plan could lock us out.
+	Force bool
+	// Ignore holds what devices warn of and is known to be harmless; it is noted, not shown as a warning.
+	Ignore []Ignore
+	// WarningsFail stops at a warning that no rule ignores: before the commit nothing is committed, after it nothing is
+	// confirmed.
+	WarningsFail bool
 	// Wait waits, after a commit that is not confirmed, until the device has rolled back. The lock is held meanwhile.
 	Wait bool
 
@@ -106,7 +113,9 @@ type transaction struct {
 	log  *slog.Logger
 	out  Outcome
 
-	first      Device // session A: holds the lock from StepLock on
+	ignore     ignoring
+	unheard    []Warning // of the commit, which no rule ignores
+	first      Device    // session A: holds the lock from StepLock on
 	candidate  Candidate
 	second     Device // session B: only reads, unless A dies
 	running    *junos.Tree
@@ -163,6 +172,10 @@ func (o ApplyOptions) withDefaults() ApplyOptions {
 func (t *transaction) validate() error {
 	if err := CheckConfirm(t.opts.Confirm); err != nil {
 		return fmt.Errorf("apply to %s: %w", t.plan.Device, err)
+	}
+	var err error
+	if t.ignore, err = newIgnoring(t.opts.Ignore); err != nil {
+		return fmt.Errorf("apply to %s: %w: %w", t.plan.Device, ErrPlan, err)
 	}
 	if t.plan.Device != t.first.Name() {
 		return fmt.Errorf("apply to %s: %w: it was made for %s", t.first.Name(), ErrPlan, t.plan.Device)
@@ -343,12 +356,26 @@ func (t *transaction) fingerprint(ctx context.Context) error {
 func (t *transaction) load(ctx context.Context) error {
 	for _, c := range t.plan.Changes {
 		warnings, err := t.candidate.Load(ctx, c)
-		t.out.Warnings = append(t.out.Warnings, warnings...)
-		if err != nil {
+		if err := t.heard(warnings, err); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// heard takes note of what a device said, and gives what is to stop the change.
+func (t *transaction) heard(warnings []Warning, err error) error {
+	unknown, notes := t.ignore.split(warnings)
+	t.out.Warnings = append(t.out.Warnings, unknown...)
+	t.out.Notes = append(t.out.Notes, notes...)
+	if excuses, ok := t.ignore.excuse(err); ok {
+		t.out.Notes = append(t.out.Notes, excuses...)
+		err = nil
+	}
+	if err == nil && t.opts.WarningsFail && len(unknown) > 0 {
+		return &WarningError{Device: t.plan.Device, Warnings: unknown}
+	}
+	return err
 }
 
 // compare holds the device's compare against the reviewed one. A plan made offline has our text, which may be laid
@@ -377,7 +404,7 @@ func (t *transaction) compare(ctx context.Context) error {
 
 func (t *transaction) check(ctx context.Context) error {
 	start := time.Now()
-	if err := t.candidate.Check(ctx); err != nil {
+	if err := t.heard(t.candidate.Check(ctx)); err != nil {
 		return err
 	}
 	t.checkTook = time.Since(start)

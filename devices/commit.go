@@ -18,7 +18,12 @@ func (t *transaction) commitOptions(confirm time.Duration) CommitOptions {
 func (t *transaction) sendCommit(ctx context.Context, c Candidate, confirm time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.opts.CommitTimeout)
 	defer cancel()
-	return c.Commit(ctx, t.commitOptions(confirm))
+	warnings, err := c.Commit(ctx, t.commitOptions(confirm))
+	unknown, notes := t.ignore.split(warnings)
+	t.out.Warnings = append(t.out.Warnings, unknown...)
+	t.out.Notes = append(t.out.Notes, notes...)
+	t.unheard = append(t.unheard, unknown...)
+	return err
 }
 
 // commit commits confirmed. Where the answer is lost, the device's history says whether it did.
@@ -166,6 +171,9 @@ func (t *transaction) entry(ctx context.Context) error {
 		return fmt.Errorf("%s: %w: the commit is in the history and the running configuration is what it was", t.plan.Device, ErrUnknown)
 	}
 	t.out.After = fingerprint
+	if t.opts.WarningsFail && len(t.unheard) > 0 {
+		return &WarningError{Device: t.plan.Device, Warnings: t.unheard}
+	}
 	return t.pass(ctx, StepChecks)
 }
 

@@ -43,17 +43,17 @@ type Device interface {
 
 // Candidate is the locked candidate of a Device. It is valid until Discard.
 type Candidate interface {
-	// Load edits the candidate. Warnings are the device's words; the load succeeded in spite of them. After an
-	// error (*CommitError with Phase load) the candidate may hold a part of the change: Discard it.
-	Load(ctx context.Context, change diffs.Change) (warnings []string, err error)
+	// Load edits the candidate; it succeeded in spite of the warnings. After an error (*CommitError with Phase load) the
+	// candidate may hold a part of the change: Discard it.
+	Load(ctx context.Context, change diffs.Change) ([]Warning, error)
 	// Compare is the device's own `show | compare`, ending in a newline; "" if there is no difference.
 	Compare(ctx context.Context) (string, error)
 	// Check is `commit check`. Junos takes a commit check during a confirm window for the confirmation: never call
 	// it after Commit.
-	Check(ctx context.Context) error
+	Check(ctx context.Context) ([]Warning, error)
 	// Commit commits. *CommitError: the device said no. Any other error says nothing about what the device did:
 	// read History.
-	Commit(ctx context.Context, opts CommitOptions) error
+	Commit(ctx context.Context, opts CommitOptions) ([]Warning, error)
 	// Discard drops the uncommitted edits and gives the lock back. Defer it right after Lock; it does no harm after
 	// Commit (an open confirm window stays open) and may be called again.
 	Discard(ctx context.Context) error

@@ -63,7 +63,7 @@ type Outcome struct {
 	// Entry is entry 0 of the history as it was read last.
 	Entry      *Commit   `json:"entry,omitempty"`
 	RollbackAt time.Time `json:"rollback_at,omitzero"` // on our clock; zero: no window is open
-	Warnings   []string  `json:"warnings,omitempty"`   // the device's, at load
+	Warnings   []Warning `json:"warnings,omitempty"`   // the device's, at load, check and commit, but for those that a rule ignores
 	Notes      []string  `json:"notes,omitempty"`      // what happened on the way: an answer lost, what moved, how a killed run ended
 	Err        error     `json:"-"`                    // nil for Unchanged and Committed
 }

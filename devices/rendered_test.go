@@ -98,7 +98,7 @@ func TestRecall(t *testing.T) {
 		if _, err := c.Load(ctx, diffs.Change{Mode: junos.Set, Text: set}); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Commit(ctx, devices.CommitOptions{Comment: comment}); err != nil {
+		if _, err := c.Commit(ctx, devices.CommitOptions{Comment: comment}); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.Discard(ctx); err != nil {

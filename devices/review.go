@@ -21,6 +21,21 @@ const cleanupTimeout = 30 * time.Second
 //
 // *LockedError, *DirtyError and *CommitError say why there is no plan; nothing was changed then.
 func Review(ctx context.Context, dev Device, changes ...diffs.Change) (plan diffs.DevicePlan, err error) {
+	return ReviewOptions{}.Review(ctx, dev, changes...)
+}
+
+// ReviewOptions say how a change is reviewed. The zero value works.
+type ReviewOptions struct {
+	// Ignore holds what devices say and is known to be harmless, as in ApplyOptions.
+	Ignore []Ignore
+}
+
+// Review is the function Review, with options.
+func (o ReviewOptions) Review(ctx context.Context, dev Device, changes ...diffs.Change) (plan diffs.DevicePlan, err error) {
+	ignore, err := newIgnoring(o.Ignore)
+	if err != nil {
+		return plan, fmt.Errorf("review %s: %w: %w", dev.Name(), ErrPlan, err)
+	}
 	plan = diffs.DevicePlan{Device: dev.Name(), Online: true, Changes: changes}
 	for _, c := range changes {
 		if err := c.Validate(); err != nil {
@@ -48,7 +63,7 @@ func Review(ctx context.Context, dev Device, changes ...diffs.Change) (plan diff
 	}
 	plan.Fingerprint = running.Fingerprint()
 	for _, c := range changes {
-		if _, err := candidate.Load(ctx, c); err != nil {
+		if err := reviewed(&plan, ignore)(candidate.Load(ctx, c)); err != nil {
 			return plan, err
 		}
 	}
@@ -58,7 +73,21 @@ func Review(ctx context.Context, dev Device, changes ...diffs.Change) (plan diff
 	if plan.Edits, err = candidateEdits(ctx, candidate, dev.Name(), running); err != nil {
 		return plan, err
 	}
-	return plan, candidate.Check(ctx)
+	return plan, reviewed(&plan, ignore)(candidate.Check(ctx))
+}
+
+// reviewed puts what a device said into the plan, and gives the error that is left of it.
+func reviewed(plan *diffs.DevicePlan, ignore ignoring) func([]Warning, error) error {
+	return func(warnings []Warning, err error) error {
+		unknown, _ := ignore.split(warnings)
+		for _, w := range unknown {
+			plan.Warnings = append(plan.Warnings, w.String())
+		}
+		if _, ok := ignore.excuse(err); ok {
+			return nil
+		}
+		return err
+	}
 }
 
 // candidateEdits is the substance of what a candidate would commit.

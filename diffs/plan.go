@@ -112,6 +112,10 @@ type DevicePlan struct {
 	Compare     string   `json:"compare"` // the reviewed text, "" when nothing changes
 	Edits       []string `json:"edits"`   // the same in substance, see Edits
 	Held        []Held   `json:"held,omitempty"`
+	// Risks says how the change could lock us out of the device, or what of it a person should look at for that.
+	Risks []string `json:"risks,omitempty"`
+	// Warnings is what the device said at load and commit check, but for what is known to be harmless.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Plan is what was reviewed and is to be done, device by device, in the order in which it is done. It is pure data. Its

@@ -138,7 +138,8 @@ func cmdHand(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = candidate.Load(ctx, diffs.Change{Mode: junos.Set, Text: strings.ReplaceAll(args[1], "; ", "\n")})
 	ts.Check(err)
-	ts.Check(candidate.Commit(ctx, devices.CommitOptions{Comment: args[2]}))
+	_, err = candidate.Commit(ctx, devices.CommitOptions{Comment: args[2]})
+	ts.Check(err)
 	ts.Check(candidate.Discard(ctx))
 }
 

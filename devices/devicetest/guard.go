@@ -71,7 +71,7 @@ func (g *guardCandidate) seen(err error) error {
 }
 
 // Load edits the candidate.
-func (g *guardCandidate) Load(ctx context.Context, c diffs.Change) ([]string, error) {
+func (g *guardCandidate) Load(ctx context.Context, c diffs.Change) ([]devices.Warning, error) {
 	g.dev.t.Helper()
 	g.use("load")
 	g.loaded, g.checked = true, false
@@ -88,19 +88,19 @@ func (g *guardCandidate) Compare(ctx context.Context) (string, error) {
 }
 
 // Check checks.
-func (g *guardCandidate) Check(ctx context.Context) error {
+func (g *guardCandidate) Check(ctx context.Context) ([]devices.Warning, error) {
 	g.dev.t.Helper()
 	g.use("check")
 	if g.waiting {
 		g.dev.t.Errorf("guard: %s: check in our own confirm window confirms it", g.dev.Name())
 	}
-	err := g.seen(g.inner.Check(ctx))
-	g.checked = err == nil
-	return err
+	w, err := g.inner.Check(ctx)
+	g.checked = g.seen(err) == nil
+	return w, err
 }
 
 // Commit commits.
-func (g *guardCandidate) Commit(ctx context.Context, opts devices.CommitOptions) error {
+func (g *guardCandidate) Commit(ctx context.Context, opts devices.CommitOptions) ([]devices.Warning, error) {
 	g.dev.t.Helper()
 	g.use("commit")
 	if g.loaded && !g.checked {
@@ -109,9 +109,9 @@ func (g *guardCandidate) Commit(ctx context.Context, opts devices.CommitOptions)
 	if opts.Comment == "" {
 		g.dev.t.Errorf("guard: %s: commit without a comment", g.dev.Name())
 	}
-	err := g.seen(g.inner.Commit(ctx, opts))
-	g.waiting = err == nil && opts.Confirm > 0
-	return err
+	w, err := g.inner.Commit(ctx, opts)
+	g.waiting = g.seen(err) == nil && opts.Confirm > 0
+	return w, err
 }
 
 // Discard gives the lock back.

@@ -79,6 +79,8 @@ type window struct {
 type Router struct {
 	// Minute is how long a minute of a confirm window lasts; 0 is a minute.
 	Minute time.Duration
+	// Warns holds what commit checks and commits warn of, by phase (check, commit).
+	Warns map[string]string
 
 	mu        sync.Mutex
 	name      string
@@ -380,7 +382,7 @@ type candidate struct {
 var _ devices.Texter = (*candidate)(nil)
 
 // Load edits the candidate.
-func (c *candidate) Load(ctx context.Context, change diffs.Change) (warnings []string, err error) {
+func (c *candidate) Load(ctx context.Context, change diffs.Change) (warnings []devices.Warning, err error) {
 	r := c.s.r
 	err = c.s.call(ctx, Load, func() error {
 		if change.Rollback != nil {
@@ -396,7 +398,7 @@ func (c *candidate) Load(ctx context.Context, change diffs.Change) (warnings []s
 			return &devices.CommitError{Device: r.name, Phase: "load", Severity: "error", Message: err.Error()}
 		}
 		for _, w := range warns {
-			warnings = append(warnings, w.Error())
+			warnings = append(warnings, devices.Warning{Device: r.name, Phase: "load", Message: w.Error()})
 		}
 		r.candidate = next
 		return nil
@@ -438,9 +440,19 @@ func (r *Router) checkLocked(phase string) error {
 	return nil
 }
 
+// warning is what the router warns of in a phase.
+func (r *Router) warning(phase string) []devices.Warning {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.Warns[phase] == "" {
+		return nil
+	}
+	return []devices.Warning{{Device: r.name, Phase: phase, Message: r.Warns[phase]}}
+}
+
 // Check looks for undefined policies, and like Junos ends an open window.
-func (c *candidate) Check(ctx context.Context) error {
-	return c.s.call(ctx, Check, func() error {
+func (c *candidate) Check(ctx context.Context) ([]devices.Warning, error) {
+	return c.s.r.warning("check"), c.s.call(ctx, Check, func() error {
 		if err := c.s.r.checkLocked("check"); err != nil {
 			return err
 		}
@@ -453,7 +465,7 @@ func (c *candidate) Check(ctx context.Context) error {
 }
 
 // Commit commits.
-func (c *candidate) Commit(ctx context.Context, opts devices.CommitOptions) error {
+func (c *candidate) Commit(ctx context.Context, opts devices.CommitOptions) ([]devices.Warning, error) {
 	r := c.s.r
 	op := Commit
 	r.mu.Lock()
@@ -461,7 +473,7 @@ func (c *candidate) Commit(ctx context.Context, opts devices.CommitOptions) erro
 		op = Confirm
 	}
 	r.mu.Unlock()
-	return c.s.call(ctx, op, func() error {
+	return r.warning("commit"), c.s.call(ctx, op, func() error {
 		if err := devices.CheckConfirm(opts.Confirm); err != nil {
 			return err
 		}

@@ -92,7 +92,19 @@ func (s *suite) lock(dev devices.Device) devices.Candidate {
 	return c
 }
 
-func (s *suite) load(c devices.Candidate, change diffs.Change) []string {
+func (s *suite) check(c devices.Candidate) {
+	s.Helper()
+	_, err := c.Check(s.ctx)
+	s.must("check", err)
+}
+
+func (s *suite) commitWith(c devices.Candidate, opts devices.CommitOptions) {
+	s.Helper()
+	_, err := c.Commit(s.ctx, opts)
+	s.must("commit", err)
+}
+
+func (s *suite) load(c devices.Candidate, change diffs.Change) []devices.Warning {
 	s.Helper()
 	w, err := c.Load(s.ctx, change)
 	if err != nil {
@@ -225,7 +237,7 @@ func (s *suite) loadCompareDiscard() {
 			s.Errorf("the candidate's text lacks the edit:\n%s", text)
 		}
 	}
-	s.must("check", c.Check(s.ctx))
+	s.check(c)
 	s.must("discard", c.Discard(s.ctx))
 	s.unchanged(before)
 }
@@ -319,7 +331,7 @@ func (s *suite) loadWarns() {
 	dev := s.open()
 	c := s.lock(dev)
 	w := s.load(c, diffs.Change{Mode: junos.Set, Text: "delete policy-options prefix-list absent\n"})
-	if len(w) == 0 || !strings.Contains(w[0], "statement not found") {
+	if len(w) == 0 || !strings.Contains(w[0].Message, "statement not found") || w[0].Phase != "load" || w[0].Device != dev.Name() {
 		s.Errorf("delete of what is absent warns %q", w)
 	}
 	s.must("discard", c.Discard(s.ctx))
@@ -330,7 +342,7 @@ func (s *suite) checkFails() {
 	before := s.fingerprint(dev)
 	c := s.lock(dev)
 	s.load(c, diffs.Change{Mode: junos.Set, Text: badPolicy})
-	err := c.Check(s.ctx)
+	_, err := c.Check(s.ctx)
 	e, ok := errors.AsType[*devices.CommitError](err)
 	if !ok || e.Phase != "check" || !strings.Contains(e.Error(), "undefined-policy") {
 		s.Fatalf("check of an undefined policy is %v, want a CommitError of phase check that names it", err)
@@ -345,8 +357,8 @@ func (s *suite) commitAdded(dev devices.Device, opts devices.CommitOptions) devi
 	s.Helper()
 	c := s.lock(dev)
 	s.load(c, addChange)
-	s.must("check", c.Check(s.ctx))
-	s.must("commit", c.Commit(s.ctx, opts))
+	s.check(c)
+	s.commitWith(c, opts)
 	return c
 }
 
@@ -375,8 +387,8 @@ func (s *suite) rollback() {
 	c := s.lock(dev)
 	s.load(c, addChange)
 	added := s.compare(c)
-	s.must("check", c.Check(s.ctx))
-	s.must("commit", c.Commit(s.ctx, devices.CommitOptions{Comment: "T1"}))
+	s.check(c)
+	s.commitWith(c, devices.CommitOptions{Comment: "T1"})
 	s.must("discard", c.Discard(s.ctx))
 	c = s.lock(dev)
 	one := 1
@@ -384,8 +396,8 @@ func (s *suite) rollback() {
 	if got, want := s.compare(c), strings.ReplaceAll(added, "+ ", "- "); got != want {
 		s.Errorf("compare of a rollback:\n%s\nwant:\n%s", got, want)
 	}
-	s.must("check", c.Check(s.ctx))
-	s.must("commit", c.Commit(s.ctx, devices.CommitOptions{Comment: "T2"}))
+	s.check(c)
+	s.commitWith(c, devices.CommitOptions{Comment: "T2"})
 	s.must("discard", c.Discard(s.ctx))
 	if got := s.fingerprint(dev); got != before {
 		s.Errorf("after the rollback it runs %s, want %s", got, before)
@@ -399,7 +411,7 @@ func (s *suite) confirm() {
 		s.Errorf("with the window open the history begins %+v", h[0])
 	}
 	after := s.fingerprint(other)
-	s.must("confirm", c.Commit(s.ctx, devices.CommitOptions{Comment: "T1"}))
+	s.commitWith(c, devices.CommitOptions{Comment: "T1"})
 	h := s.history(other)
 	if h[0].Confirm != 0 || h[0].Comment != "T1" {
 		s.Errorf("after the confirm the history begins %+v", h[0])
@@ -433,8 +445,8 @@ func (s *suite) seconds() {
 	before := s.fingerprint(dev)
 	c := s.lock(dev)
 	s.load(c, addChange)
-	s.must("check", c.Check(s.ctx))
-	if err := c.Commit(s.ctx, devices.CommitOptions{Comment: "T1", Confirm: 90 * time.Second}); !errors.Is(err, devices.ErrConfirmTime) {
+	s.check(c)
+	if _, err := c.Commit(s.ctx, devices.CommitOptions{Comment: "T1", Confirm: 90 * time.Second}); !errors.Is(err, devices.ErrConfirmTime) {
 		s.Errorf("a window of 90s is %v, want ErrConfirmTime", err)
 	}
 	s.must("discard", c.Discard(s.ctx))

@@ -52,7 +52,7 @@ func (d *Device) lockDenied(ctx context.Context, errs []*devices.RPCError) error
 }
 
 // Load edits the candidate.
-func (c *candidate) Load(ctx context.Context, change diffs.Change) ([]string, error) {
+func (c *candidate) Load(ctx context.Context, change diffs.Change) ([]devices.Warning, error) {
 	operation, err := loadOperation(change)
 	if err != nil {
 		return nil, fmt.Errorf("%s: load: %w", c.d.Name(), err)
@@ -81,16 +81,13 @@ func loadOperation(change diffs.Change) (string, error) {
 	return "", fmt.Errorf("mode %s is not one that can be loaded", change.Mode)
 }
 
-func (c *candidate) load(ctx context.Context, operation string) ([]string, error) {
+func (c *candidate) load(ctx context.Context, operation string) ([]devices.Warning, error) {
 	reply, err := c.d.session.call(ctx, c.d.opts.Timeout, "load", operation)
 	if err != nil {
 		return nil, err
 	}
 	errs, warns := answer.Errors(c.d.Name(), reply)
-	var warnings []string
-	for _, w := range warns {
-		warnings = append(warnings, w.Error())
-	}
+	warnings := answer.Warnings(c.d.Name(), "load", warns)
 	if len(errs) > 0 {
 		return warnings, answer.Refused(c.d.Name(), "load", errs)
 	}
@@ -113,21 +110,21 @@ func (c *candidate) Text(ctx context.Context) (string, error) {
 }
 
 // Check is commit check.
-func (c *candidate) Check(ctx context.Context) error {
+func (c *candidate) Check(ctx context.Context) ([]devices.Warning, error) {
 	return c.commit(ctx, "check", "<commit-configuration><check/></commit-configuration>")
 }
 
 // Commit commits. Junos's own operation counts the window in minutes (the RFC's <commit> counts seconds).
-func (c *candidate) Commit(ctx context.Context, opts devices.CommitOptions) error {
+func (c *candidate) Commit(ctx context.Context, opts devices.CommitOptions) ([]devices.Warning, error) {
 	if err := devices.CheckConfirm(opts.Confirm); err != nil {
-		return fmt.Errorf("%s: commit: %w", c.d.Name(), err)
+		return nil, fmt.Errorf("%s: commit: %w", c.d.Name(), err)
 	}
 	var b strings.Builder
 	b.WriteString("<commit-configuration>")
 	if opts.Comment != "" {
 		comment, err := answer.Escape(opts.Comment)
 		if err != nil {
-			return fmt.Errorf("%s: commit: comment: %w", c.d.Name(), err)
+			return nil, fmt.Errorf("%s: commit: comment: %w", c.d.Name(), err)
 		}
 		b.WriteString("<log>" + comment + "</log>")
 	}
@@ -141,24 +138,26 @@ func (c *candidate) Commit(ctx context.Context, opts devices.CommitOptions) erro
 	return c.commit(ctx, "commit", b.String())
 }
 
-func (c *candidate) commit(ctx context.Context, phase, operation string) error {
+func (c *candidate) commit(ctx context.Context, phase, operation string) ([]devices.Warning, error) {
 	what := "commit"
 	if phase == "check" {
 		what = "commit check"
 	}
 	reply, err := c.d.session.call(ctx, c.d.opts.CommitTimeout, what, operation)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if errs, _ := answer.Errors(c.d.Name(), reply); len(errs) > 0 {
-		return answer.Refused(c.d.Name(), phase, errs)
+	errs, warns := answer.Errors(c.d.Name(), reply)
+	warnings := answer.Warnings(c.d.Name(), phase, warns)
+	if len(errs) > 0 {
+		return warnings, answer.Refused(c.d.Name(), phase, errs)
 	}
 	for _, success := range []string{"ok", "commit-success", "commit-check-success"} {
 		if reply.Find(success) != nil {
-			return nil
+			return warnings, nil
 		}
 	}
-	return fmt.Errorf("%s: %s: neither success nor an error in the reply", c.d.Name(), what)
+	return warnings, fmt.Errorf("%s: %s: neither success nor an error in the reply", c.d.Name(), what)
 }
 
 // Discard drops uncommitted edits and unlocks.

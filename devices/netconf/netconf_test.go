@@ -178,7 +178,7 @@ func TestNestedErrors(t *testing.T) {
 	})
 	t.Run("commit", func(t *testing.T) {
 		c, _ := locked(t, reply{body: `<commit-results><routing-engine><name>re0</name>` + syntaxError + `</routing-engine></commit-results><ok/>`})
-		err := c.Commit(background(t), devices.CommitOptions{Comment: "T1"})
+		_, err := c.Commit(background(t), devices.CommitOptions{Comment: "T1"})
 		if e, ok := errors.AsType[*devices.CommitError](err); !ok || e.Phase != "commit" {
 			t.Errorf("Commit = %v, want a CommitError", err)
 		}
@@ -191,7 +191,7 @@ func TestNestedErrors(t *testing.T) {
 	})
 	t.Run("no verdict", func(t *testing.T) {
 		c, _ := locked(t, reply{}, reply{body: "<load-configuration-results/>"})
-		if err := c.Commit(background(t), devices.CommitOptions{Comment: "T1"}); err == nil {
+		if _, err := c.Commit(background(t), devices.CommitOptions{Comment: "T1"}); err == nil {
 			t.Error("Commit without a verdict is a success")
 		}
 		if _, err := c.Load(background(t), diffs.Change{Mode: junos.Merge, Text: "x"}); err == nil {
@@ -203,14 +203,14 @@ func TestNestedErrors(t *testing.T) {
 			return `<rpc-error><error-severity>error</error-severity><error-message>` + m + `</error-message></rpc-error>`
 		}
 		c, _ := locked(t, reply{body: one("interface-range 'axp' is not defined") + one("interface-ranges expansion failed") + one("configuration check-out failed")})
-		err := c.Check(background(t))
+		_, err := c.Check(background(t))
 		if got, want := err.Error(), "cr1.ams.example.net: commit check: interface-range 'axp' is not defined (and 1 more: interface-ranges expansion failed)"; got != want {
 			t.Errorf("Check = %q, want %q", got, want)
 		}
 	})
 	t.Run("missing end tag", func(t *testing.T) {
 		c, _ := locked(t, reply{body: `<commit-results><routing-engine junos:style="normal"><name>re0</name><commit-check-success/><ok/></commit-results>`})
-		if err := c.Check(background(t)); err != nil {
+		if _, err := c.Check(background(t)); err != nil {
 			t.Errorf("Check = %v", err)
 		}
 	})
@@ -219,7 +219,7 @@ func TestNestedErrors(t *testing.T) {
 statement not found
 </error-message></rpc-error><ok/></load-configuration-results>`})
 		w, err := c.Load(background(t), diffs.Change{Mode: junos.Set, Text: "delete x"})
-		if err != nil || len(w) != 1 || w[0] != "statement not found" {
+		if err != nil || len(w) != 1 || w[0].String() != "load: statement not found" {
 			t.Errorf("Load = %q, %v", w, err)
 		}
 	})
@@ -281,7 +281,7 @@ func TestRequests(t *testing.T) {
 	c, requests := locked(t, loaded, loaded, loaded, ok, ok, ok, loaded, ok)
 	ctx := background(t)
 	two := 2
-	must := func(_ []string, err error) {
+	must := func(_ []devices.Warning, err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
@@ -290,9 +290,9 @@ func TestRequests(t *testing.T) {
 	must(c.Load(ctx, diffs.Change{Mode: junos.Replace, Text: "system {\n    host-name \"a<&>b\";\n}\n"}))
 	must(c.Load(ctx, diffs.Change{Mode: junos.Set, Text: "set system host-name a\n"}))
 	must(c.Load(ctx, diffs.Change{Rollback: &two}))
-	must(nil, c.Check(ctx))
-	must(nil, c.Commit(ctx, devices.CommitOptions{Comment: "T1 <why>", Confirm: 3 * time.Minute, Synchronize: true}))
-	must(nil, c.Commit(ctx, devices.CommitOptions{Comment: "T1 <why>"}))
+	must(c.Check(ctx))
+	must(c.Commit(ctx, devices.CommitOptions{Comment: "T1 <why>", Confirm: 3 * time.Minute, Synchronize: true}))
+	must(c.Commit(ctx, devices.CommitOptions{Comment: "T1 <why>"}))
 	must(nil, c.Discard(ctx))
 	must(nil, c.Discard(ctx)) // sends nothing
 	want := []string{
@@ -330,7 +330,7 @@ func TestRefusesBeforeSending(t *testing.T) {
 			t.Errorf("Load(%q) is a success", change.Text)
 		}
 	}
-	if err := c.Commit(ctx, devices.CommitOptions{Confirm: 90 * time.Second}); !errors.Is(err, devices.ErrConfirmTime) {
+	if _, err := c.Commit(ctx, devices.CommitOptions{Confirm: 90 * time.Second}); !errors.Is(err, devices.ErrConfirmTime) {
 		t.Errorf("Commit with 90s = %v", err)
 	}
 	if r := requests(); len(r) != 2 {

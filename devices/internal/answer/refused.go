@@ -84,3 +84,12 @@ func Join(errs []*devices.RPCError) error {
 	}
 	return errors.Join(out...)
 }
+
+// Warnings types the warnings of a reply.
+func Warnings(device, phase string, warns []*devices.RPCError) []devices.Warning {
+	var out []devices.Warning
+	for _, w := range warns {
+		out = append(out, devices.NewWarning(device, phase, w))
+	}
+	return out
+}
