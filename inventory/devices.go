@@ -190,6 +190,7 @@ func (l *loader) makeDevice(d *Device, v *node) {
 	l.makeVLANs(d, v, need)
 	l.makeZones(d, v)
 	l.makePolicies(d, v)
+	l.makeChecks(d, v)
 }
 
 // needed asks for a key below a node; where is the node's own key with a dot, for the message.

@@ -27,6 +27,10 @@ type Network struct {
 	Overrides []*Override // dated exceptions, sorted by file and path; expired ones too: an expired override stays in force
 	Warnings  []Problem   // what is doubtful but does not stop anything, sorted by file and line
 
+	Freezes []*Freeze      // when nothing is to be changed, in the order of the tree
+	Hooks   []*Hook        // who is told of changes, sorted by name
+	Commit  CommitDefaults // what flags of changing commands are where they are not given
+
 	PolicyFiles     []DataFile // policies/, sorted by path
 	DefinitionFiles []DataFile // definitions/, sorted by path
 
@@ -269,8 +273,11 @@ type Device struct {
 	OSPFExport  []Exported // what OSPF is told beside the links, sorted
 	IBGP        IBGP
 
-	RootPassword     Secret // zero: not set by us
-	SNMP             *SNMP  // nil: none
+	RootPassword   Secret           // zero: not set by us
+	SNMP           *SNMP            // nil: none
+	Checks         Checks           // how a commit is judged
+	IgnoreWarnings []IgnoredWarning // what it says and does not matter
+
 	VLANs            []*VLAN
 	Zones            []*Zone          // of a firewall, sorted by name
 	SecurityPolicies []SecurityPolicy // in the order in which they decide

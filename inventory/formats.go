@@ -144,6 +144,55 @@ func parseMoment(s string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no date, expected 2026-03-09 or 2026-03-09T14:00:00Z", s)
 }
 
+// parseClock reads a time of day: how long after midnight.
+func parseClock(s string) (time.Duration, error) {
+	if s == "24:00" {
+		return 24 * time.Hour, nil
+	}
+	t, err := time.Parse("15:04", s)
+	if err != nil || len(s) != len("15:04") {
+		return 0, fmt.Errorf("%q is no time of day, expected 00:00 to 24:00", s)
+	}
+	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, nil
+}
+
+// checkFreezeTime takes a moment or a time of day.
+func checkFreezeTime(s string) error {
+	if _, err := parseClock(s); err == nil {
+		return nil
+	}
+	if _, err := parseMoment(s); err == nil {
+		return nil
+	}
+	return fmt.Errorf("%q is neither a date (2026-12-18), a moment (2026-12-18T14:00:00Z) nor a time of day (16:00)", s)
+}
+
+// checkBatches takes sizes of batches: 1,25%.
+func checkBatches(s string) error {
+	for size := range strings.SplitSeq(s, ",") {
+		digits, percent := strings.CutSuffix(strings.TrimSpace(size), "%")
+		n, err := strconv.ParseUint(digits, 10, 31)
+		if err != nil || n == 0 || percent && n > 100 {
+			return fmt.Errorf("%q is no list of batch sizes, expected numbers of devices and percentages: 1,25%%", s)
+		}
+	}
+	return nil
+}
+
+// checkOperational takes a command that only looks.
+func checkOperational(s string) error {
+	if err := checkText(strings.ReplaceAll(s, `"`, "'")); err != nil {
+		return err
+	}
+	if strings.Contains(s, "|") {
+		return fmt.Errorf("%q has a pipe: the output is held against conditions here, not on the device", s)
+	}
+	if verb, _, _ := strings.Cut(s, " "); verb != "show" && verb != "ping" {
+		return fmt.Errorf("%q is not a command that only looks, expected show … or ping …", s)
+	}
+	return nil
+}
+
 // parsePath splits a configuration path into words; a word in double quotes may hold blanks.
 func parsePath(s string) ([]string, error) {
 	var words []string
@@ -270,6 +319,9 @@ func formats() map[string]func(string) error {
 		"prose":                checkProse,
 		"duration":             check(parseDuration),
 		"regexp":               checkRegexp,
+		"freeze-time":          checkFreezeTime,
+		"batches":              checkBatches,
+		"operational-command":  checkOperational,
 		"url":                  check(parseURL),
 	}
 }

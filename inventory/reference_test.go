@@ -65,7 +65,7 @@ func layeredKeys() []string {
 func referenceTree(t *testing.T) map[string][]*node {
 	t.Helper()
 	tree := exampleTree(t)
-	for _, f := range []struct{ from, to string }{{"device", "private/devices/cr1.ams.yaml"}, {"services", "private/services.yaml"}, {"pools", "private/pools.yaml"}} {
+	for _, f := range []struct{ from, to string }{{"common", "private/common.yaml"}, {"device", "private/devices/cr1.ams.yaml"}, {"services", "private/services.yaml"}, {"pools", "private/pools.yaml"}} {
 		data, err := os.ReadFile(filepath.Join("testdata/reference", f.from+".yaml"))
 		if err != nil {
 			t.Fatal(err)

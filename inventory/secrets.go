@@ -235,6 +235,11 @@ func (l *loader) secret(d *Device, where string, n *node) Secret {
 	if n == nil || l.isBroken(l.files(d)...) {
 		return Secret{}
 	}
+	return l.secretOf(where, n)
+}
+
+// secretOf is secret for a node of a file that is whole.
+func (l *loader) secretOf(where string, n *node) Secret {
 	s := Secret{Form: SecretForm(n.get("form").string()), Env: n.get("env").string(), File: n.get("file").string()}
 	for _, e := range n.get("command").elements() {
 		s.Command = append(s.Command, e.string())
