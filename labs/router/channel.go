@@ -36,14 +36,19 @@ func (r *Router) serveChannel(user string, ch ssh.Channel, requests <-chan *ssh.
 			answer(req, ok)
 			continue
 		case "subsystem":
-			if payloadString(req) == "netconf" {
+			switch payloadString(req) {
+			case "netconf":
 				start = func() int { return r.netconfChannel(user, ch) }
+			case "sftp":
+				start = func() int { return r.sftpChannel(user, ch) }
 			}
 		case "exec":
 			line := payloadString(req)
 			start = func() int { return r.execChannel(user, ch, line) }
 			if strings.Join(strings.Fields(line), " ") == junoscript || strings.TrimSpace(line) == "netconf" {
 				start = func() int { return r.netconfChannel(user, ch) }
+			} else if q, ok := parseSCP(line); ok {
+				start = func() int { return r.scpChannel(user, ch, q) }
 			}
 		case "shell":
 			start = func() int { return r.shellChannel(user, ch, pty, &size) }

@@ -118,7 +118,7 @@ func typeIn(t *testing.T, c *ssh.Client, input string) string {
 			if err := s.Wait(); err != nil {
 				t.Errorf("the session ended with %v", err)
 			}
-		case raw || strings.HasSuffix(text, " terminal"):
+		case raw || strings.HasPrefix(text, "load ") && strings.Contains(text, " terminal"):
 			x.until("the echo of "+text, func(s string) bool { return strings.HasSuffix(s, "\n") })
 		default:
 			x.until("the prompt after "+line, prompted.MatchString)

@@ -15,6 +15,8 @@ type command struct {
 	sub  []*command
 	// run executes the command. Nil: a further word of sub is needed.
 	run func(*shell, invocation) error
+	// expects says what the arguments are, for completion.
+	expects expectation
 	// literal: the line is not cut at pipes, since the configuration language reads it or it is a command itself.
 	literal bool
 	// shows: understands `| display …` and `| compare`.
@@ -43,6 +45,17 @@ func (e *usageError) Error() string { return e.message }
 
 // errLeave ends a shell.
 var errLeave = errors.New("exit")
+
+// errShown is a failure of which everything stands on the screen already.
+var errShown = errors.New("failed, as shown")
+
+// expectation says what the arguments of a command are.
+type expectation int
+
+const (
+	expectNothing expectation = iota
+	expectFile                // a file of the router
+)
 
 // find walks the words down the grammar. Keywords may be abbreviated while they are unique. It returns the command and
 // how many words it took.

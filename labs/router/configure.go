@@ -25,14 +25,12 @@ func configurationCommands() []*command {
 		{word: "edit", help: "Go to a place", run: (*shell).goTo},
 		{word: "exit", help: "Go back, or leave", run: (*shell).back},
 		edits("insert", "Move an entry of a list next to another"),
-		{word: "load", help: "Load text", sub: []*command{
-			loads("merge", junos.Merge), loads("override", junos.Override),
-			loads("patch", junos.Patch), loads("replace", junos.Replace), loads("set", junos.Set), loads("update", junos.Update),
-		}},
+		{word: "load", help: "Load configuration from ASCII file", sub: loadCommands()},
 		edits("protect", "Keep a statement from being changed"),
 		{word: "quit", help: "Go back, or leave", run: (*shell).back},
 		edits("rename", "Give an entry of a list another name"),
 		{word: "rollback", help: "Take a configuration of the history", run: (*shell).rollback},
+		{word: "save", help: "Save configuration to ASCII file", run: (*shell).save, expects: expectFile},
 		{word: "run", help: "Run an operational command", literal: true, run: (*shell).runOperational},
 		edits("set", "Set a statement"),
 		{word: "show", help: "Show the candidate", run: (*shell).showCandidate, shows: true},
@@ -41,12 +39,6 @@ func configurationCommands() []*command {
 		edits("unprotect", "Allow changes again"),
 		{word: "up", help: "Go up", run: (*shell).up},
 	}
-}
-
-func loads(word string, mode junos.Mode) *command {
-	return &command{word: word, sub: []*command{{word: "terminal", help: "Text up to ^D", run: func(sh *shell, inv invocation) error {
-		return sh.loadTerminal(inv, mode)
-	}}}}
 }
 
 func (sh *shell) configure(inv invocation) error {
@@ -202,95 +194,6 @@ func (sh *shell) edit(word string, inv invocation) error {
 		return &usageError{bad, f[0].Message + "."}
 	}
 	return err
-}
-
-func (sh *shell) loadTerminal(inv invocation, mode junos.Mode) error {
-	relative := len(inv.args) == 1 && inv.args[0] == "relative"
-	if len(inv.args) > 0 && !relative {
-		return noArguments(inv)
-	}
-	if relative {
-		return faultf("load terminal relative is not supported: go to the top and load the whole path")
-	}
-	if sh.in == nil {
-		return faultf("no terminal to load from")
-	}
-	if sh.pty {
-		sh.printf("[Type ^D at a new line to end input]\n")
-	}
-	var text strings.Builder
-	for {
-		line, eot, err := sh.in.next("")
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		text.WriteString(line + "\n")
-		if eot || err != nil {
-			break
-		}
-	}
-	warnings, err := sh.r.db.load(sh.s, "terminal", []byte(text.String()), mode)
-	for _, f := range append(warnings, faultsOf(err)...) {
-		if f.Pos.Line > 0 {
-			sh.printf("terminal:%d:(%d) %s\n", f.Pos.Line, f.Pos.Col, f.Message)
-		}
-		if f.Path != "" || f.Pos.Line == 0 {
-			sh.printf("%s", faults{f}.text())
-		}
-	}
-	if err != nil {
-		return faultf("load failed, nothing was changed")
-	}
-	sh.printf("load complete\n")
-	return nil
-}
-
-// commit reads `commit [check] [confirmed [N]] [comment TEXT] [and-quit] [synchronize]` in any order.
-func (sh *shell) commit(inv invocation) error {
-	var o commitOptions
-	quit := false
-	for i := 0; i < len(inv.args); i++ {
-		switch word := inv.args[i]; word {
-		case "check":
-			o.Check = true
-		case "and-quit":
-			quit = true
-		case "synchronize", "full":
-		case "confirmed":
-			minutes := defaultConfirmMinutes
-			if i+1 < len(inv.args) {
-				if n, err := strconv.Atoi(inv.args[i+1]); err == nil {
-					minutes, i = n, i+1
-				}
-			}
-			if minutes < 1 || minutes > 65535 {
-				return faultf("Value %d is not within range (1..65535)", minutes)
-			}
-			sh.r.db.confirmMinutes(&o, minutes)
-		case "comment":
-			if i++; i >= len(inv.args) {
-				return &usageError{i + 1, "missing argument."}
-			}
-			o.Log = inv.args[i]
-		default:
-			return &usageError{i + 1, "syntax error."}
-		}
-	}
-	if err := sh.r.db.commit(sh.s, o); err != nil {
-		return err
-	}
-	switch {
-	case o.Check:
-		sh.printf("configuration check succeeds\n")
-	case o.Confirm > 0:
-		sh.printf("commit confirmed will be automatically rolled back in %d minutes unless confirmed\ncommit complete\n", o.Minutes)
-	default:
-		sh.printf("commit complete\n")
-	}
-	if quit {
-		return sh.leave()
-	}
-	return nil
 }
 
 func (sh *shell) rollback(inv invocation) error {

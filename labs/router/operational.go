@@ -25,6 +25,7 @@ func operationalCommands() []*command {
 			{word: "private", help: "Work on a copy", run: (*shell).configurePrivate, interactive: true},
 		}},
 		{word: "exit", help: "Leave", run: (*shell).exit, interactive: true},
+		{word: "file", help: "Perform file operations", sub: fileCommands()},
 		{word: "quit", help: "Leave", run: (*shell).exit, interactive: true},
 		{word: "set", help: "Set CLI properties", sub: []*command{{word: "cli", sub: []*command{
 			{word: "screen-length", run: (*shell).setCLI, interactive: true},

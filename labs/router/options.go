@@ -33,7 +33,7 @@ type Options struct {
 	Config string
 	// ConfigName names Config in errors.
 	ConfigName string
-	// StateDir keeps the commits and the host key; empty: they end with the router.
+	// StateDir keeps the commits, the host key and the users' files; empty: they end with the router.
 	StateDir string
 	// ConfirmUnit is what one minute of a confirm window lasts; 0 is DefaultConfirmUnit. Tests make it short.
 	ConfirmUnit time.Duration
@@ -48,6 +48,7 @@ type Router struct {
 	opts          Options
 	log           *slog.Logger
 	db            *database
+	files         *files
 	hostKey       ssh.Signer
 	ssh           *ssh.ServerConfig
 	booted        time.Time
@@ -87,8 +88,12 @@ func New(o Options) (*Router, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open router %s: %w", o.Hostname, err), db.close())
 	}
+	area, err := openFiles(o.StateDir, o.User)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open router %s: %w", o.Hostname, err), db.close())
+	}
 	r := &Router{
-		opts: o, log: log, db: db, hostKey: key, booted: time.Now(),
+		opts: o, log: log, db: db, files: area, hostKey: key, booted: time.Now(),
 		operational: operationalCommands(), configuration: configurationCommands(),
 	}
 	r.ssh = r.serverConfig()
@@ -107,7 +112,7 @@ func (r *Router) KnownHost(address net.Addr) string {
 // the next router on the directory rolls back when it has run out.
 func (r *Router) Close() error {
 	r.conns.closeAll()
-	return r.db.close()
+	return errors.Join(r.db.close(), r.files.close())
 }
 
 // hostname is the configured one, else that of the options.

@@ -88,7 +88,7 @@ func (sh *shell) execute(line string) error {
 	}
 	if usage, isUsage := errors.AsType[*usageError](err); isUsage {
 		sh.complain(usage, line, words)
-	} else if err != nil && !errors.Is(err, errLeave) {
+	} else if err != nil && !errors.Is(err, errLeave) && !errors.Is(err, errShown) {
 		sh.printf("%s", faultsOf(err).text())
 	}
 	return err

@@ -1,0 +1,121 @@
+package router
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"rhapsode/diffs/junos"
+)
+
+// fileCommands is `file …` of operational mode: what is in the router's file area.
+func fileCommands() []*command {
+	return []*command{
+		{word: "checksum", help: "Calculate file checksum", sub: []*command{
+			{word: "sha-256", help: "Calculate SHA-256 checksum", run: (*shell).fileChecksum, expects: expectFile},
+		}},
+		{word: "delete", help: "Delete file", run: (*shell).fileDelete, expects: expectFile},
+		{word: "list", help: "List file information", run: (*shell).fileList, expects: expectFile},
+		{word: "show", help: "Show file contents", run: (*shell).fileShow, expects: expectFile},
+	}
+}
+
+// oneFile is the argument of a command that takes one file name.
+func oneFile(inv invocation) (string, error) {
+	switch len(inv.args) {
+	case 0:
+		return "", faultf("missing argument: file name")
+	case 1:
+		return inv.args[0], nil
+	}
+	return "", noArguments(invocation{args: inv.args[1:]})
+}
+
+func (sh *shell) fileChecksum(inv invocation) error {
+	name, err := oneFile(inv)
+	if err != nil {
+		return err
+	}
+	data, err := sh.r.files.read(name)
+	if err != nil {
+		return fileFault(name, err)
+	}
+	sum := sha256.Sum256(data)
+	sh.printf("SHA256 (%s) = %s\n", sh.r.files.absolute(name), hex.EncodeToString(sum[:]))
+	return nil
+}
+
+func (sh *shell) fileDelete(inv invocation) error {
+	name, err := oneFile(inv)
+	if err != nil {
+		return err
+	}
+	if err := sh.r.files.remove(name); err != nil {
+		return fileFault(name, err)
+	}
+	return nil
+}
+
+// fileList lists a directory, the home when none is named, or one file.
+func (sh *shell) fileList(inv invocation) error {
+	name := "."
+	if len(inv.args) > 0 {
+		var err error
+		if name, err = oneFile(inv); err != nil {
+			return err
+		}
+	}
+	abs := sh.r.files.absolute(name)
+	if _, err := sh.r.files.stat(name); err == nil {
+		sh.printf("%s\n", abs)
+		return nil
+	}
+	list, err := sh.r.files.list(name)
+	if err != nil {
+		return fileFault(name, err)
+	}
+	sh.printf("\n%s:\n", abs)
+	for _, e := range list {
+		sh.printf("%s\n", e.name)
+	}
+	return nil
+}
+
+func (sh *shell) fileShow(inv invocation) error {
+	name, err := oneFile(inv)
+	if err != nil {
+		return err
+	}
+	data, err := sh.r.files.read(name)
+	if err != nil {
+		return fileFault(name, err)
+	}
+	sh.printf("%s", data)
+	if len(data) > 0 && data[len(data)-1] != '\n' {
+		sh.printf("\n")
+	}
+	return nil
+}
+
+// save writes the candidate from here on down into a file.
+func (sh *shell) save(inv invocation) error {
+	name, err := oneFile(inv)
+	if err != nil {
+		return err
+	}
+	v := sh.r.db.view()
+	text, err := v.candidate.Display(junos.Display{Path: sh.path})
+	if err != nil {
+		return err
+	}
+	return sh.saveText(name, headerOf(v, false)+text)
+}
+
+// saveText writes a text into a file and says so as `save` does.
+func (sh *shell) saveText(name, text string) error {
+	if err := sh.r.files.write(name, []byte(text)); err != nil {
+		return fileFault(name, err)
+	}
+	sh.printf("Wrote %d lines of output to '%s'\n", strings.Count(text, "\n"), name)
+	return nil
+}
