@@ -30,6 +30,11 @@ func (t *transaction) failedAfterCommit(ctx context.Context, err error) error {
 		return fmt.Errorf("%s: committed without a confirm window, and not verified: %w", t.plan.Device, err)
 	}
 	t.out.Result = RollingBack
+	if t.opts.rolling != nil {
+		out := t.out
+		out.Err = err
+		t.opts.rolling(out)
+	}
 	if t.opts.Wait {
 		if werr := t.waitRollback(ctx); t.ended(werr) {
 			return errors.Join(werr, err)

@@ -66,12 +66,12 @@ type ApplyOptions struct {
 	// Wait waits, after a commit that is not confirmed, until the device has rolled back. The lock is held meanwhile.
 	Wait bool
 
-	// Pairs and Parallel are for Run.Apply: how devices of one pair go, and how many pairs at once (less than 1: one).
-	Pairs    PairMode
-	Parallel int
+	// FleetOptions are for Run.Apply.
+	FleetOptions
 
-	// Progress is told every step before it is begun. It may be called from several goroutines.
-	Progress func(device string, step Step)
+	// Events is told what happens, every step before it is begun. It is called by one goroutine at a time and must not
+	// take long: the work waits for it.
+	Events func(Event)
 	// Hook is called before and after each step; its error is the step's. Tests fail and kill a transaction with it.
 	Hook func(step Step, after bool) error
 	// Logger gets debug records; nil discards them.
@@ -82,10 +82,17 @@ type ApplyOptions struct {
 	// CommitTimeout a commit, which an interrupt does not cut short (0: 5 minutes).
 	SettleTimeout, SessionTimeout, CleanupTimeout, CommitTimeout time.Duration
 
-	// gate is passed before the commit, before the checks and before the confirm: a pair that goes together waits
-	// there for the other.
+	// gate is passed before the commit, before the checks, before the confirm and, as stepReady, right before that is
+	// sent: devices that go together wait there for each other.
 	gate func(ctx context.Context, at Step) error
+	// rolling is told that the device rolls back at out.RollbackAt, before that is waited for.
+	rolling func(out Outcome)
+	// reserve is what the window must hold beside the checks: the hooks.
+	reserve time.Duration
 }
+
+// stepReady is where a device is that has all that a confirm needs. It is for the gate, and no step of its own.
+const stepReady Step = "ready"
 
 // confirmReserve is what must be left of a window for a confirm to be sent: a confirm that comes late is an empty
 // commit on a device that has rolled back.
@@ -204,6 +211,7 @@ func (t *transaction) enoughWindow() error {
 	for _, c := range t.opts.Checks {
 		need = max(need, 3*c.Timeout+t.checkTook+confirmReserve)
 	}
+	need += t.opts.reserve
 	if t.opts.Confirm < need {
 		return fmt.Errorf("apply to %s: %w: %s is less than the %s that the checks and the commit need", t.plan.Device,
 			ErrConfirmTime, t.opts.Confirm, need.Round(time.Second))
@@ -253,9 +261,7 @@ func (t *transaction) perform(ctx context.Context) (err error) {
 // do runs one step between its hooks, with its record in the journal.
 func (t *transaction) do(ctx context.Context, step Step, run func(context.Context) error) error {
 	t.out.Step = step
-	if t.opts.Progress != nil {
-		t.opts.Progress(t.plan.Device, step)
-	}
+	t.event(step)
 	t.log.Debug("step", "device", t.plan.Device, "run", t.out.Run, "step", string(step))
 	if ctx.Err() != nil && step != StepVerify { // what was confirmed is read back in every case
 		return fmt.Errorf("%s: %s: %w", t.plan.Device, step, context.Cause(ctx))
@@ -282,6 +288,12 @@ func (t *transaction) hook(step Step, after bool) error {
 		return fmt.Errorf("%s: %s: %w", t.plan.Device, step, err)
 	}
 	return nil
+}
+
+func (t *transaction) event(step Step) {
+	if t.opts.Events != nil {
+		t.opts.Events(Event{Time: time.Now().UTC(), Kind: EventStep, Run: t.out.Run, Device: t.plan.Device, State: StateRunning, Step: step})
+	}
 }
 
 func (t *transaction) pass(ctx context.Context, at Step) error {
@@ -416,9 +428,7 @@ func (t *transaction) check(ctx context.Context) error {
 
 // record writes the end down. It happens in every case in which the intent may have been written.
 func (t *transaction) record(ctx context.Context) error {
-	if t.opts.Progress != nil {
-		t.opts.Progress(t.plan.Device, StepOutcome)
-	}
+	t.event(StepOutcome)
 	if err := t.hook(StepOutcome, false); err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func TestContract(t *testing.T) {
 func TestApply(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		var steps []string
-		b.opts.Progress = func(device string, s devices.Step) { steps = append(steps, string(s)) }
+		b.opts.Events = func(e devices.Event) { steps = append(steps, string(e.Step)) }
 		ran := false
 		b.opts.Checks = []devices.Check{{Name: "bgp", Timeout: 10 * time.Second, Run: func(ctx context.Context, dev devices.Device) error {
 			ran = true
@@ -223,8 +223,8 @@ func killAt(b *bench, step devices.Step, after bool) {
 	}
 	// The next run says it once and then applies.
 	b.plan = b.review(diffs.Change{Mode: junos.Set, Text: "set system domain-name example.net\n"})
-	out := next.Apply(b.Context(), []devices.Job{{Plan: b.plan, Dial: b.dial}}, devices.ApplyOptions{Confirm: 3 * time.Minute})
-	if len(out) != 1 || out[0].Result != devices.Committed || len(out[0].Notes) != 1 || !strings.Contains(out[0].Notes[0], b.run.ID) {
+	out, err := next.Apply(b.Context(), []devices.Job{{Plan: b.plan, Dial: b.dial}}, devices.ApplyOptions{Confirm: 3 * time.Minute})
+	if err != nil || len(out) != 1 || out[0].Result != devices.Committed || len(out[0].Notes) != 1 || !strings.Contains(out[0].Notes[0], b.run.ID) {
 		b.Errorf("the next run: %+v", out)
 	}
 	if third := b.newRun(); len(third.Unfinished()) != 0 {

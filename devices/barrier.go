@@ -2,21 +2,18 @@ package devices
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 )
 
-// errOther ends a device's part of a pair because of another device's failure.
-var errOther = errors.New("another device of the pair failed")
-
-// barrier lets a pair that goes together pass a step only when all of it got there. A device that fails ends the waiting
-// of the others.
+// barrier lets devices that go together pass a step only when all of them got there. A device that fails ends the
+// waiting of the others.
 type barrier struct {
 	mu     sync.Mutex
 	size   int // devices that are still to come to a step
 	gates  map[Step]*gate
 	failed chan struct{}
-	once   sync.Once
+	who    string // the first that failed
 }
 
 type gate struct {
@@ -51,7 +48,7 @@ func (b *barrier) pass(ctx context.Context, at Step) error {
 	case <-g.open: // all were there before the failure
 		return nil
 	default:
-		return errOther
+		return fmt.Errorf("%w: %s", ErrOther, b.who)
 	}
 }
 
@@ -66,11 +63,14 @@ func (b *barrier) openGates() {
 }
 
 // leave is called by every device at its end. One that had nothing to change is not waited for.
-func (b *barrier) leave(failed bool) {
+func (b *barrier) leave(device string, failed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if failed {
-		b.once.Do(func() { close(b.failed) })
+		if b.who == "" {
+			b.who = device
+			close(b.failed)
+		}
 		return
 	}
 	b.size--

@@ -260,6 +260,9 @@ func (t *transaction) confirm(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%s: confirm: %w", t.plan.Device, context.Cause(ctx))
 	}
+	if err := t.pass(ctx, stepReady); err != nil {
+		return err
+	}
 	if t.firstLost {
 		return t.settleConfirm(ctx, nil)
 	}

@@ -19,6 +19,8 @@ var (
 	ErrConfirmTime    = errors.New("confirm time is not usable")              // CheckConfirm, Apply
 	ErrNotStarted     = errors.New("not started")                             // Each: the run stopped before this device
 	ErrPlan           = errors.New("the plan cannot be applied as it stands") // Apply
+	ErrRun            = errors.New("the run cannot be made as asked")         // Run.Apply, PlanBatches: *RunError
+	ErrOther          = errors.New("a device that goes with it failed")       // Run.Apply: of a pair together, or all or nothing
 )
 
 // Hint gives the next step that an error knows of, or "". It goes on a line of its own, below the error.
@@ -307,6 +309,35 @@ func (e *RollbackError) Hint() string {
 	}
 	return "do not commit on the device before that time: any commit there, even a commit check, confirms the change"
 }
+
+// RunError says why a run is refused before any device is touched.
+type RunError struct {
+	Reason, Advice string
+}
+
+func (e *RunError) Error() string { return fmt.Sprintf("%v: %s", ErrRun, e.Reason) }
+
+// Is makes it ErrRun.
+func (e *RunError) Is(target error) bool { return target == ErrRun }
+
+// Hint says how to ask for it.
+func (e *RunError) Hint() string { return e.Advice }
+
+// BusyError says that a run of this machine's journal is at work on the device: it holds the lock, or is about to.
+type BusyError struct {
+	Device, Run, User, Message string
+	Since                      time.Time
+	Err                        error // the *LockedError
+}
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("%s: run %s by %s%s is at work on it since %s: %v", e.Device, e.Run, orUnknown(e.User), quoted(e.Message),
+		e.Since.UTC().Format(time.DateTime+" MST"), e.Err)
+}
+func (e *BusyError) Unwrap() error { return e.Err }
+
+// Hint says how to see how it ends.
+func (e *BusyError) Hint() string { return "wait for it to end: `rhapsode runs show " + e.Run + "`" }
 
 // short cuts a fingerprint to what a person compares.
 func short(fingerprint string) string {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -19,12 +20,13 @@ import (
 // journalVersion is the version of a journal's records; it only grows by adding fields.
 const journalVersion = 1
 
-// record is one line of a journal. The first line of a file is a run, then each device has an intent, its steps and an
-// outcome; a later run adds a settled record for a device that has none. No record holds configuration text.
+// record is one line of a journal. The first line of a file is a run, then comes the plan; each device has an intent, its
+// steps and an outcome, and between them stand events; the last is end. A later run adds a settled record for a device
+// that has no outcome. No record holds configuration text.
 type record struct {
 	Version int       `json:"version"`
 	Time    time.Time `json:"time"`
-	Kind    string    `json:"kind"` // run, intent, step, outcome, settled
+	Kind    string    `json:"kind"` // run, plan, intent, step, event, outcome, end, settled
 	Run     string    `json:"run"`
 
 	User    string `json:"user,omitempty"`
@@ -40,6 +42,9 @@ type record struct {
 	Comment     string        `json:"comment,omitempty"`
 	Confirm     time.Duration `json:"confirm_ns,omitempty"`
 	Outcome     *Outcome      `json:"outcome,omitempty"`
+
+	Batches [][]string `json:"batches,omitempty"` // plan: the devices, batch by batch
+	Event   *Event     `json:"event,omitempty"`   // event: what is neither a step nor an outcome
 }
 
 // journal is the open file of a run. It holds an exclusive lock on the file for as long as the process lives, which
@@ -61,7 +66,7 @@ func createJournal(stateDir, run string) (*journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create journal: %w", err)
 	}
-	if err := errors.Join(lockFile(f), syncDir(dir), syncDir(stateDir)); err != nil {
+	if err := errors.Join(lockFile(f, syscall.LOCK_EX), syncDir(dir), syncDir(stateDir)); err != nil {
 		return nil, errors.Join(fmt.Errorf("create journal: %w", err), f.Close())
 	}
 	return &journal{file: f, run: run}, nil
@@ -113,12 +118,20 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// lockFile takes the exclusive lock of a file, or answers at once that another process has it.
-func lockFile(f *os.File) error {
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return fmt.Errorf("lock %s: %w", filepath.Base(f.Name()), err)
+// lockFile takes a lock of a file. A journal's process has it exclusively (LOCK_EX) for as long as it lives; those who
+// read it to see what it left share it (LOCK_SH) for as long as they read, so that they do not take each other for it. With
+// LOCK_NB it answers syscall.EWOULDBLOCK at once.
+func lockFile(f *os.File, how int) error {
+	for {
+		err := syscall.Flock(int(f.Fd()), how)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("lock %s: %w", filepath.Base(f.Name()), err)
+		}
+		return nil
 	}
-	return nil
 }
 
 // Unfinished is a device on which a run began and of which its journal tells no end: the process was killed.
@@ -170,12 +183,17 @@ func unfinishedIn(name string) (list []Unfinished, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := lockFile(f); errors.Is(err, syscall.EWOULDBLOCK) {
+	if err := lockFile(f, syscall.LOCK_SH|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
 	}
 	records, err := readRecords(f)
+	return unfinished(records), err
+}
+
+// unfinished lists the devices of a journal that have an intent and no outcome, in the order of their intents.
+func unfinished(records []record) (list []Unfinished) {
 	var head record
 	open := map[string]*Unfinished{}
 	var order []string
@@ -203,7 +221,7 @@ func unfinishedIn(name string) (list []Unfinished, err error) {
 			delete(open, d)
 		}
 	}
-	return list, err
+	return list
 }
 
 // readRecords reads a journal. A last line without its end is what a kill in mid-write leaves; it is passed over. Any
@@ -234,28 +252,36 @@ func readRecords(r io.Reader) ([]record, error) {
 	}
 }
 
-// appendSettled adds to a killed run's journal how it ended, so that it is said once.
-func appendSettled(u Unfinished, out Outcome) (err error) {
+// appendSettled adds to a killed run's journal how it ended, so that it is said once: done is false if another run has
+// said it meanwhile.
+func appendSettled(u Unfinished, out Outcome) (done bool, err error) {
 	f, err := os.OpenFile(filepath.Join(u.stateDir, "runs", u.Run+".jsonl"), os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
-		return fmt.Errorf("settle journal: %w", err)
+		return false, fmt.Errorf("settle journal: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := lockFile(f); err != nil {
-		return fmt.Errorf("settle journal: %w", err)
+	if err := lockFile(f, syscall.LOCK_EX); err != nil {
+		return false, fmt.Errorf("settle journal: %w", err)
+	}
+	records, err := readRecords(f)
+	if err != nil {
+		return false, fmt.Errorf("settle journal: %w", err)
+	}
+	if !slices.ContainsFunc(unfinished(records), func(o Unfinished) bool { return o.Device == u.Device }) {
+		return false, nil
 	}
 	end := make([]byte, 1)
 	if n, err := f.Seek(0, io.SeekEnd); err != nil {
-		return fmt.Errorf("settle journal: %w", err)
+		return false, fmt.Errorf("settle journal: %w", err)
 	} else if n > 0 {
 		if _, err := f.ReadAt(end, n-1); err != nil {
-			return fmt.Errorf("settle journal: %w", err)
+			return false, fmt.Errorf("settle journal: %w", err)
 		}
 		if end[0] != '\n' { // a torn line: end it, or the record would be lost with it
 			if _, err := f.Write([]byte{'\n'}); err != nil {
-				return fmt.Errorf("settle journal: %w", err)
+				return false, fmt.Errorf("settle journal: %w", err)
 			}
 		}
 	}
-	return appendLine(f, record{Version: journalVersion, Time: time.Now().UTC(), Kind: "settled", Run: u.Run, Device: u.Device, Outcome: &out})
+	return true, appendLine(f, record{Version: journalVersion, Time: time.Now().UTC(), Kind: "settled", Run: u.Run, Device: u.Device, Outcome: &out})
 }

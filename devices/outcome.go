@@ -105,3 +105,32 @@ func (o Outcome) MarshalJSON() ([]byte, error) {
 		Hint  string `json:"hint,omitempty"`
 	}{plain(o), auditText(o.Err), Hint(o.Err)})
 }
+
+// UnmarshalJSON reads what MarshalJSON gives; the error is its text and its hint.
+func (o *Outcome) UnmarshalJSON(data []byte) error {
+	type plain Outcome
+	var j struct {
+		plain
+		Error string `json:"error"`
+		Hint  string `json:"hint"`
+	}
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	*o = Outcome(j.plain)
+	o.Err = told(j.Error, j.Hint)
+	return nil
+}
+
+// toldError is an error as a journal has it.
+type toldError struct{ text, hint string }
+
+func (e *toldError) Error() string { return e.text }
+func (e *toldError) Hint() string  { return e.hint }
+
+func told(text, hint string) error {
+	if text == "" {
+		return nil
+	}
+	return &toldError{text, hint}
+}

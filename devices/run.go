@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync/atomic"
 	"time"
 
-	"rhapsode/diffs"
 	"rhapsode/diffs/junos"
 )
 
@@ -109,91 +107,6 @@ func auditOf(info RunInfo, out Outcome) AuditEntry {
 	}
 }
 
-// Job is one device's part of a run.
-type Job struct {
-	Plan diffs.DevicePlan
-	// Pair names the devices that back each other up, SITE/ROLE; two devices of one pair are never changed at once,
-	// except in mode Together. Empty: the device is a pair of its own.
-	Pair string
-	// Dial opens a session. It is called for each session that the transaction needs.
-	Dial func(ctx context.Context) (Device, error)
-}
-
-// Apply applies the jobs, pair after pair in the order of the jobs (opts.Parallel pairs at once), and gives the outcomes
-// in that order. The first failure stops the run: devices that were not begun are NotStarted. An end of ctx does the
-// same, and discards or does not confirm what is under way. Apply ends the run; it is called once.
-func (r *Run) Apply(ctx context.Context, jobs []Job, opts ApplyOptions) []Outcome {
-	opts.Run = r
-	out := make([]Outcome, len(jobs))
-	var stop atomic.Bool
-	apply := func(i int, gate func(context.Context, Step) error) {
-		out[i] = Outcome{Device: jobs[i].Plan.Device, Run: r.ID, Result: NotStarted}
-		if stop.Load() || ctx.Err() != nil {
-			out[i].Err = fmt.Errorf("%s: %w", out[i].Device, ErrNotStarted)
-			return
-		}
-		opts := opts
-		opts.gate = gate
-		out[i] = r.applyJob(ctx, jobs[i], opts)
-		if out[i].Err != nil {
-			stop.Store(true)
-		}
-	}
-	Each(ctx, opts.Parallel, pairs(jobs), func(_ context.Context, pair []int) struct{} {
-		if opts.Pairs == Together && len(pair) > 1 {
-			b := newBarrier(len(pair))
-			Each(ctx, len(pair), pair, func(_ context.Context, i int) struct{} {
-				apply(i, b.pass)
-				b.leave(out[i].Err != nil)
-				return struct{}{}
-			})
-			return struct{}{}
-		}
-		for _, i := range pair {
-			apply(i, nil)
-		}
-		return struct{}{}
-	})
-	if err := r.Close(); err != nil && len(out) > 0 {
-		last := &out[len(out)-1]
-		last.Notes = append(last.Notes, fmt.Sprintf("close journal: %v", err))
-	}
-	return out
-}
-
-// pairs groups the numbers of the jobs by pair, in the order in which the pairs appear.
-func pairs(jobs []Job) [][]int {
-	var out [][]int
-	at := map[string]int{}
-	for i, j := range jobs {
-		if n, ok := at[j.Pair]; ok && j.Pair != "" {
-			out[n] = append(out[n], i)
-			continue
-		}
-		at[j.Pair] = len(out)
-		out = append(out, []int{i})
-	}
-	return out
-}
-
-// applyJob opens the first session and applies. A device that cannot be reached has an outcome in the audit log as well.
-func (r *Run) applyJob(ctx context.Context, job Job, opts ApplyOptions) Outcome {
-	opts.Dial = job.Dial
-	dev, err := job.Dial(ctx)
-	if err != nil {
-		out := Outcome{Device: job.Plan.Device, Run: r.ID, Result: NotCommitted, Before: job.Plan.Fingerprint, Err: err}
-		out.Err = errors.Join(err, r.recordOutcome(out))
-		return out
-	}
-	notes := r.settleOld(ctx, dev)
-	out, _ := Apply(ctx, dev, job.Plan, opts) //nolint:errcheck // it is out.Err
-	out.Notes = append(notes, out.Notes...)
-	if err := dev.Close(); err != nil && !errors.Is(err, ErrSessionLost) {
-		out.Notes = append(out.Notes, fmt.Sprintf("close session: %v", err))
-	}
-	return out
-}
-
 // settleOld says how killed runs ended on a device, and writes it into their journals and the audit log.
 func (r *Run) settleOld(ctx context.Context, dev Device) []string {
 	var notes []string
@@ -211,7 +124,11 @@ func (r *Run) settleOld(ctx context.Context, dev Device) []string {
 			continue // not the end yet
 		}
 		info := RunInfo{User: u.User, Message: u.Message}
-		if err := errors.Join(appendSettled(u, out), appendAudit(u.stateDir, auditOf(info, out))); err != nil {
+		done, err := appendSettled(u, out)
+		if done {
+			err = errors.Join(err, appendAudit(u.stateDir, auditOf(info, out)))
+		}
+		if err != nil {
 			notes = append(notes, err.Error())
 		}
 	}

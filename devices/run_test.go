@@ -54,6 +54,14 @@ func inPair(t *testing.T, f func(*pairOf)) {
 	})
 }
 
+// apply applies all jobs in a run that is not refused.
+func (p *pairOf) apply(ctx context.Context, opts devices.ApplyOptions) []devices.Outcome {
+	p.Helper()
+	out, err := p.run.Apply(ctx, p.jobs, opts)
+	p.must(err)
+	return out
+}
+
 func (p *pairOf) results(out []devices.Outcome) string {
 	var s []string
 	for _, o := range out {
@@ -111,7 +119,7 @@ func TestPairs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inPair(t, func(p *pairOf) {
 				c.prepare(p)
-				out := p.run.Apply(p.Context(), p.jobs, devices.ApplyOptions{Confirm: 3 * time.Minute, Pairs: c.mode})
+				out := p.apply(p.Context(), devices.ApplyOptions{Confirm: 3 * time.Minute, FleetOptions: devices.FleetOptions{Pairs: c.mode}})
 				if got := p.results(out); got != c.results {
 					p.Errorf("results %s, want %s", got, c.results)
 					for _, o := range out {
@@ -150,7 +158,9 @@ func TestTogetherChecks(t *testing.T) {
 			}
 			return nil
 		}}
-		out := p.run.Apply(p.Context(), p.jobs, devices.ApplyOptions{Confirm: 3 * time.Minute, Pairs: devices.Together, Checks: []devices.Check{check}})
+		out := p.apply(p.Context(), devices.ApplyOptions{
+			Confirm: 3 * time.Minute, Checks: []devices.Check{check}, FleetOptions: devices.FleetOptions{Pairs: devices.Together},
+		})
 		if got := p.results(out); got != "rolling-back rolling-back" {
 			p.Errorf("results %s", got)
 		}
@@ -172,8 +182,8 @@ func TestRunInterrupted(t *testing.T) {
 	inPair(t, func(p *pairOf) {
 		ctx, cancel := context.WithCancel(p.Context())
 		defer cancel()
-		out := p.run.Apply(ctx, p.jobs, devices.ApplyOptions{Confirm: 3 * time.Minute, Progress: func(device string, s devices.Step) {
-			if device == "cr1.example.net" && s == devices.StepLoad {
+		out := p.apply(ctx, devices.ApplyOptions{Confirm: 3 * time.Minute, Events: func(e devices.Event) {
+			if e.Device == "cr1.example.net" && e.Step == devices.StepLoad {
 				cancel()
 			}
 		}})

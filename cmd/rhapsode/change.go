@@ -62,7 +62,9 @@ func (f textFlag) Type() string { return f.name }
 
 // applyOptions are the flags as the executor takes them.
 func (a *app) applyOptions(o changeOptions) devices.ApplyOptions {
-	return devices.ApplyOptions{Confirm: o.confirm, Pairs: o.pairs, AcceptUnrelated: o.unrelated, Wait: !o.noWait}
+	return devices.ApplyOptions{
+		Confirm: o.confirm, AcceptUnrelated: o.unrelated, Wait: !o.noWait, FleetOptions: devices.FleetOptions{Pairs: o.pairs},
+	}
 }
 
 func (o changeOptions) check() error {
@@ -129,19 +131,23 @@ func (a *app) applyAll(ctx context.Context, todo []reviewed, o changeOptions) er
 	for _, r := range todo {
 		jobs = append(jobs, devices.Job{
 			Plan: r.plan,
+			Site: r.device.Site.Name,
 			Pair: r.device.Site.Name + "/" + r.device.Role,
 			Dial: func(ctx context.Context) (devices.Device, error) { return a.connect(ctx, r.device) },
 		})
 	}
 	opts := a.applyOptions(o)
-	opts.Progress = func(device string, step devices.Step) {
-		if text := stepText(step, o.confirm); text != "" {
-			progress.Step(device, "%s", text)
+	opts.Events = func(e devices.Event) {
+		if text := stepText(e.Step, o.confirm); e.Kind == devices.EventStep && text != "" {
+			progress.Step(e.Device, "%s", text)
 		}
 	}
-	outcomes := run.Apply(ctx, jobs, opts)
+	outcomes, err := run.Apply(ctx, jobs, opts)
+	if err != nil {
+		return cli.WithCode(cli.Failed, fmt.Errorf("nothing was changed: %w", err))
+	}
 	a.rememberRendered(state, todo, outcomes)
-	return a.printOutcomes(run.ID, outcomes, o)
+	return a.printOutcomes(run.ID, jobs, outcomes, o)
 }
 
 // rememberRendered notes what templates have now put onto the routers that were committed. That it can't be noted undoes no

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rhapsode/cmd/internal/cli"
@@ -10,7 +11,7 @@ import (
 )
 
 // printOutcomes says for every device what happened, and sums it up in the exit code.
-func (a *app) printOutcomes(run string, outcomes []devices.Outcome, o changeOptions) error {
+func (a *app) printOutcomes(run string, jobs []devices.Job, outcomes []devices.Outcome, o changeOptions) error {
 	var errs []error
 	committed := 0
 	for _, out := range outcomes {
@@ -40,20 +41,16 @@ func (a *app) printOutcomes(run string, outcomes []devices.Outcome, o changeOpti
 	if committed == 0 {
 		return cli.WithCode(cli.Failed, errors.Join(errs...))
 	}
-	return cli.WithCode(cli.Partial, errors.Join(append(errs, mixed(outcomes))...))
+	for _, e := range devices.MixedPairs(jobs, outcomes) {
+		errs = append(errs, mixed(e))
+	}
+	return cli.WithCode(cli.Partial, errors.Join(errs...))
 }
 
-// mixed says which devices have the change and which do not, when a run ended half-way over a pair.
-func mixed(outcomes []devices.Outcome) error {
-	var have, lack []string
-	for _, o := range outcomes {
-		if o.Result == devices.Committed {
-			have = append(have, o.Device)
-		} else {
-			lack = append(lack, o.Device)
-		}
-	}
+// mixed says which devices of a pair have the change and which do not.
+func mixed(e devices.Ends) error {
+	lack := slices.Concat(e.Lack, e.Unsure)
 	return cli.Hint(
-		fmt.Errorf("MIXED: the change is on %s and not on %s", strings.Join(have, ", "), strings.Join(lack, ", ")),
-		fmt.Sprintf("make them equal: repeat the command for %s, or revert %s", strings.Join(lack, ", "), strings.Join(have, ", ")))
+		fmt.Errorf("MIXED: the change is on %s and not on %s", strings.Join(e.Have, ", "), strings.Join(lack, ", ")),
+		fmt.Sprintf("make them equal: repeat the command for %s, or revert %s", strings.Join(lack, ", "), strings.Join(e.Have, ", ")))
 }

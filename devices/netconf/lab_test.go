@@ -223,8 +223,8 @@ func TestApply(t *testing.T) {
 	if plan.Fingerprint != before || len(plan.Edits) != 1 || plan.Edits[0] != strings.TrimSpace(addSuite) {
 		t.Errorf("plan %+v", plan)
 	}
-	out := run.Apply(t.Context(), []devices.Job{{Plan: plan, Dial: l.open}}, devices.ApplyOptions{Confirm: 3 * time.Minute})
-	if len(out) != 1 || out[0].Result != devices.Committed || out[0].Err != nil {
+	out, err := run.Apply(t.Context(), []devices.Job{{Plan: plan, Dial: l.open}}, devices.ApplyOptions{Confirm: 3 * time.Minute})
+	if err != nil || len(out) != 1 || out[0].Result != devices.Committed || out[0].Err != nil {
 		t.Fatalf("outcome %+v", out)
 	}
 	if now := l.fingerprint(t); now != out[0].After || now == before {
@@ -239,8 +239,8 @@ func TestApply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out = again.Apply(t.Context(), []devices.Job{{Plan: plan, Dial: l.open}}, devices.ApplyOptions{Confirm: 3 * time.Minute})
-	if out[0].Result != devices.NotCommitted || !errors.Is(out[0].Err, devices.ErrMoved) {
+	out, err = again.Apply(t.Context(), []devices.Job{{Plan: plan, Dial: l.open}}, devices.ApplyOptions{Confirm: 3 * time.Minute})
+	if err != nil || out[0].Result != devices.NotCommitted || !errors.Is(out[0].Err, devices.ErrMoved) {
 		t.Errorf("the same plan again: %+v", out[0])
 	}
 }
@@ -323,8 +323,8 @@ func refuses(t *testing.T, plan diffs.DevicePlan, open func(context.Context) (de
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := run.Apply(t.Context(), []devices.Job{{Plan: plan, Dial: open}}, devices.ApplyOptions{Confirm: 3 * time.Minute})
-	if len(out) != 1 || out[0].Result != devices.NotCommitted || !is(out[0].Err) || !strings.Contains(out[0].Err.Error(), want) ||
+	out, err := run.Apply(t.Context(), []devices.Job{{Plan: plan, Dial: open}}, devices.ApplyOptions{Confirm: 3 * time.Minute})
+	if err != nil || len(out) != 1 || out[0].Result != devices.NotCommitted || !is(out[0].Err) || !strings.Contains(out[0].Err.Error(), want) ||
 		!strings.Contains(out[0].Err.Error(), labDevice) {
 		t.Errorf("outcome %s: %v; want %q", out[0], out[0].Err, want)
 	}
