@@ -28,7 +28,8 @@ type member struct {
 type common struct {
 	user, password, authorizedKeys, state, knownHosts string
 	confirmUnit                                       time.Duration
-	base11, verbose                                   bool
+	base11, rfcCompliant, verbose                     bool
+	routingEngines, virtualChassis                    int
 }
 
 func (c *common) register(cmd *cobra.Command) {
@@ -40,12 +41,18 @@ func (c *common) register(cmd *cobra.Command) {
 	f.StringVar(&c.knownHosts, "known-hosts", "", "write the host keys to `FILE`, in OpenSSH's form, before the ready line")
 	f.DurationVar(&c.confirmUnit, "confirm-unit", router.DefaultConfirmUnit, "what one minute of a confirm window lasts")
 	f.BoolVar(&c.base11, "base11", false, "offer NETCONF base:1.1 (chunked framing)")
+	f.BoolVar(&c.rfcCompliant, "rfc-compliant", false, "NETCONF replies keep strictly to RFC 6241: prefixed elements, warnings or <ok/>")
+	f.IntVar(&c.routingEngines, "routing-engines", 1, "1 or 2; with two, a commit reaches both only when it is synchronized")
+	f.IntVar(&c.virtualChassis, "virtual-chassis", 0, "`MEMBERS` of a virtual chassis; 0: it is none")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "log commits and logins to stderr")
 }
 
 // options are the router options that the flags give.
 func (c *common) options(streams *cli.Streams, getenv func(string) string) (router.Options, error) {
-	o := router.Options{User: c.user, Password: c.password, ConfirmUnit: c.confirmUnit, Base11: c.base11}
+	o := router.Options{
+		User: c.user, Password: c.password, ConfirmUnit: c.confirmUnit, Base11: c.base11, RFCCompliant: c.rfcCompliant,
+		RoutingEngines: c.routingEngines, VirtualChassis: c.virtualChassis,
+	}
 	if o.Password == "" {
 		o.Password = getenv("LABROUTER_PASSWORD")
 	}

@@ -14,6 +14,8 @@ type commitOptions struct {
 	Check   bool          // only check; during a confirm window of any session this confirms
 	Confirm time.Duration // > 0: roll back after it unless confirmed
 	Minutes int           // Confirm in minutes, rounded up, as listings show it
+	// Synchronize commits on all engines, and fails when one can't be reached. Force makes that a warning.
+	Synchronize, Force bool
 }
 
 // defaultConfirmMinutes is Junos's default confirm window.
@@ -36,25 +38,31 @@ var errCheck = errors.New("commit check failed")
 // commit check too, confirms an open window, whoever opened it. A second confirmed commit in a window moves its end;
 // what it goes back to stays the configuration before the first. Nothing to commit is a commit all the same, but not of a
 // private candidate: that only confirms.
-func (db *database) commit(s *session, o commitOptions) error {
+//
+// On a router with two engines only the first one gets the commit, unless it is synchronized.
+func (db *database) commit(s *session, o commitOptions) (commitReport, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if err := db.mayEdit(s); err != nil {
-		return err
+		return commitReport{}, err
 	}
-	d := db.draftOf(s)
-	something := true
+	d, something := db.draftOf(s), true
 	if d != &db.shared {
 		var err error
 		if something, err = db.prepare(s, o); err != nil {
-			return err
+			return commitReport{}, err
 		}
 	}
+	done := commitReport{Check: o.Check, Merged: d != &db.shared && something, Nothing: !something, Minutes: o.Minutes}
+	var err error
+	if done.Engines, done.Warnings, err = db.engines.spread(o, d.tree); err != nil {
+		return commitReport{}, err
+	}
 	if found := checkConfiguration(d.tree); len(found) > 0 {
-		return fmt.Errorf("%w: %w", errCheck, append(found, fault{Message: "configuration check-out failed"}))
+		return commitReport{}, fmt.Errorf("%w: %w", errCheck, append(found, fault{Message: "configuration check-out failed"}))
 	}
 	if o.Check || !something {
-		return db.confirmOpenWindow(s)
+		return done, db.confirmOpenWindow(s)
 	}
 	record := commitRecord{User: s.user, Client: s.client, Log: o.Log}
 	var open *window
@@ -65,14 +73,17 @@ func (db *database) commit(s *session, o commitOptions) error {
 			open.Revert = db.index.Window.Revert
 		}
 	}
-	if err := db.publish(d.tree, record, open); err != nil {
-		return fmt.Errorf("commit: %w", err)
+	done.Old = db.index.Commits[0].identifier()
+	if err := db.publish(d.tree, record, open, len(done.Engines) > 1); err != nil {
+		return commitReport{}, fmt.Errorf("commit: %w", err)
 	}
-	db.log.Info("configuration committed", "user", s.user, "client", s.client, "revision", db.index.Commits[0].Revision, "confirm", o.Confirm)
+	newest := db.index.Commits[0]
+	done.New = newest.identifier()
+	db.log.Info("configuration committed", "user", s.user, "client", s.client, "revision", newest.Revision, "confirm", o.Confirm)
 	if d != &db.shared {
 		d.reset(db.active)
 	}
-	return nil
+	return done, nil
 }
 
 // confirmOpenWindow closes a window that is open, keeping what was committed.
@@ -91,9 +102,28 @@ func (db *database) confirmOpenWindow(s *session) error {
 	return nil
 }
 
+// cancelCommit goes back at once to what was there before an open confirm window.
+func (db *database) cancelCommit(s *session) error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.holder != nil && db.holder != s {
+		return lockedBy(db.holder)
+	}
+	w := db.index.Window
+	if w == nil {
+		return faults{{Tag: "operation-failed", Message: "no confirmed commit is open"}}
+	}
+	if err := db.rollBackWindow(w); err != nil {
+		return fmt.Errorf("cancel commit: %w", err)
+	}
+	db.log.Info("confirmed commit cancelled", "user", s.user, "client", s.client, "revision", db.index.Commits[0].Revision)
+	return nil
+}
+
 // publish makes tree the active configuration and the newest commit; on an error nothing has changed. An untouched
-// candidate follows; edits that are in progress stay as they are.
-func (db *database) publish(tree *junos.Tree, record commitRecord, open *window) error {
+// candidate follows; edits that are in progress stay as they are. Engines that it is not synchronized with keep what
+// they have.
+func (db *database) publish(tree *junos.Tree, record commitRecord, open *window, synchronized bool) error {
 	next := db.index.clone()
 	record.Revision, record.Time = next.Next, time.Now().UTC().Truncate(time.Second)
 	next.Next++
@@ -102,6 +132,12 @@ func (db *database) publish(tree *junos.Tree, record commitRecord, open *window)
 		next.Commits = next.Commits[:maxCommits]
 	}
 	next.Window = open
+	switch {
+	case synchronized || !db.engines.dual():
+		next.Backup = 0
+	case next.Backup == 0 && len(db.index.Commits) > 0:
+		next.Backup = db.index.Commits[0].Revision
+	}
 	text := tree.Text()
 	if err := db.store.save(next, &text); err != nil {
 		return err
@@ -150,7 +186,8 @@ func (db *database) rollBackWindow(w *window) error {
 	if err != nil {
 		return err
 	}
-	return db.publish(tree, commitRecord{User: "root", Client: "other"}, nil)
+	synchronized := db.index.Backup == 0 && !db.engines.absent || db.index.Backup == w.Revert
+	return db.publish(tree, commitRecord{User: "root", Client: "other"}, nil, synchronized)
 }
 
 // minutesLeft is what remains of a window, in minutes of the router's unit, rounded up.

@@ -12,6 +12,7 @@ func commitWords() []*command {
 		{word: "check", help: "Check correctness of syntax; do not apply changes"},
 		{word: "comment", help: "Add comment to log"},
 		{word: "confirmed", help: "Automatically rollback if not confirmed"},
+		{word: "force", help: "Force commit synchronize, ignoring the other Routing Engine if need be"},
 		{word: "full", help: "Check all of the configuration"},
 		{word: "synchronize", help: "Synchronize commit on both Routing Engines"},
 	}
@@ -23,10 +24,10 @@ const maxConfirmMinutes = 65535
 // commitRequest is a `commit` as it was typed.
 type commitRequest struct {
 	commitOptions
-	quit, synchronize bool
+	quit bool
 }
 
-// parseCommit reads `commit [check] [confirmed [N]] [comment TEXT] [and-quit] [synchronize] [full]`, in any order.
+// parseCommit reads `commit [check] [confirmed [N]] [comment TEXT] [and-quit] [synchronize [force]] [full]`, in any order.
 func (sh *shell) parseCommit(args []string) (commitRequest, error) {
 	var q commitRequest
 	for i := 0; i < len(args); i++ {
@@ -40,7 +41,9 @@ func (sh *shell) parseCommit(args []string) (commitRequest, error) {
 		case "and-quit":
 			q.quit = true
 		case "synchronize":
-			q.synchronize = true
+			q.Synchronize = true
+		case "force":
+			q.Force = true
 		case "confirmed":
 			minutes := defaultConfirmMinutes
 			if i+1 < len(args) {
@@ -71,17 +74,11 @@ func (sh *shell) commit(inv invocation) error {
 	if err != nil {
 		return err
 	}
-	if err := sh.r.db.commit(sh.s, q.commitOptions); err != nil {
+	done, err := sh.r.db.commit(sh.s, q.commitOptions)
+	if err != nil {
 		return err
 	}
-	switch {
-	case q.Check:
-		sh.printf("configuration check succeeds\n")
-	case q.Confirm > 0:
-		sh.printf("commit confirmed will be automatically rolled back in %d minutes unless confirmed\ncommit complete\n", q.Minutes)
-	default:
-		sh.printf("commit complete\n")
-	}
+	sh.printf("%s", done.text())
 	if q.quit {
 		return sh.leave()
 	}

@@ -24,6 +24,8 @@ type database struct {
 	log  *slog.Logger
 	unit time.Duration // what one minute of a confirm window lasts
 
+	engines engines
+
 	store    *store
 	index    commitIndex
 	active   *junos.Tree
@@ -37,12 +39,12 @@ type database struct {
 
 // openDatabase opens the database in dir (empty: in memory). A router that has no configuration yet takes initial as
 // its first commit. A confirm window that ran out while nobody was there is rolled back before it returns.
-func openDatabase(dir string, initial *junos.Tree, unit time.Duration, log *slog.Logger) (*database, error) {
+func openDatabase(dir string, initial *junos.Tree, unit time.Duration, e engines, log *slog.Logger) (*database, error) {
 	st, idx, err := openStore(dir, log)
 	if err != nil {
 		return nil, err
 	}
-	db := &database{log: log, unit: unit, store: st, index: idx, sessions: map[int]*session{}, nextID: 4711}
+	db := &database{log: log, unit: unit, engines: e, store: st, index: idx, sessions: map[int]*session{}, nextID: 4711}
 	if err := db.start(initial); err != nil {
 		return nil, errors.Join(err, st.close())
 	}
@@ -56,7 +58,7 @@ func (db *database) start(initial *junos.Tree) error {
 		if initial == nil {
 			initial = junos.New(nil)
 		}
-		return db.publish(initial, commitRecord{User: "root", Client: "other"}, nil)
+		return db.publish(initial, commitRecord{User: "root", Client: "other"}, nil, true)
 	}
 	tree, text, err := db.readRevision(db.index.Commits[0].Revision)
 	if err != nil {

@@ -29,7 +29,7 @@ func hostConfig(name string) string { return "system {\n    host-name " + name +
 // open opens a database of host r0 and closes it at the end of the test.
 func open(t *testing.T, dir string) *database {
 	t.Helper()
-	db, err := openDatabase(dir, parse(t, hostConfig("r0")), time.Minute, slog.New(slog.DiscardHandler))
+	db, err := openDatabase(dir, parse(t, hostConfig("r0")), time.Minute, engines{names: []string{"re0"}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,9 +53,14 @@ func setHost(t *testing.T, db *database, s *session, name string) {
 
 func commit(t *testing.T, db *database, s *session, o commitOptions) {
 	t.Helper()
-	if err := db.commit(s, o); err != nil {
+	if _, err := db.commit(s, o); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func tryCommit(db *database, s *session, o commitOptions) error {
+	_, err := db.commit(s, o)
+	return err
 }
 
 func activeHost(db *database) string { return hostOf(db.view().active) }
@@ -88,8 +93,8 @@ func TestLock(t *testing.T) {
 	_, err := db.load(b, "", []byte("set system host-name x"), junos.Set)
 	refused(t, err, "lock-denied", "locked by")
 	refused(t, db.rollback(b, 0), "lock-denied", "locked by")
-	refused(t, db.commit(b, commitOptions{}), "lock-denied", "locked by")
-	refused(t, db.commit(b, commitOptions{Check: true}), "lock-denied", "locked by")
+	refused(t, tryCommit(db, b, commitOptions{}), "lock-denied", "locked by")
+	refused(t, tryCommit(db, b, commitOptions{Check: true}), "lock-denied", "locked by")
 
 	setHost(t, db, a, "x")
 	if err := db.unlock(a); err != nil {

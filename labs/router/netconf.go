@@ -82,15 +82,19 @@ func (n *netconf) hello() string {
 	var b strings.Builder
 	b.WriteString("<!-- No zombies were killed during the creation of this user interface -->\n")
 	b.WriteString("<!-- user " + strings.ReplaceAll(escapeXML(n.s.user), "--", "__") + ", class j-super-user -->\n")
-	b.WriteString("<hello xmlns=\"" + baseNS + "\">\n<capabilities>\n")
+	p, space := "", "xmlns"
+	if n.r.opts.RFCCompliant {
+		p, space = "nc:", "xmlns:nc"
+	}
+	b.WriteString("<" + p + "hello " + space + "=\"" + baseNS + "\">\n<" + p + "capabilities>\n")
 	offered := capabilities
 	if n.r.opts.Base11 {
 		offered = append([]string{base11}, offered...)
 	}
 	for _, c := range offered {
-		b.WriteString("<capability>" + escapeXML(c) + "</capability>\n")
+		b.WriteString("<" + p + "capability>" + escapeXML(c) + "</" + p + "capability>\n")
 	}
-	fmt.Fprintf(&b, "</capabilities>\n<session-id>%d</session-id>\n</hello>", n.s.id)
+	fmt.Fprintf(&b, "</%[1]scapabilities>\n<%[1]ssession-id>%[2]d</%[1]ssession-id>\n</%[1]shello>", p, n.s.id)
 	return b.String()
 }
 
@@ -98,7 +102,7 @@ func (n *netconf) hello() string {
 func (n *netconf) message(msg []byte) error {
 	req, err := parseXML(msg)
 	if err != nil {
-		return n.f.write(reply(nil, faults{{Tag: "malformed-message", Message: err.Error()}}.xml()))
+		return n.f.write(n.reply(nil, faults{{Tag: "malformed-message", Message: err.Error()}}.xml()))
 	}
 	switch req.name {
 	case "hello":
@@ -106,14 +110,14 @@ func (n *netconf) message(msg []byte) error {
 		return nil
 	case "rpc":
 	default:
-		return n.f.write(reply(nil, faults{{Tag: "unknown-element", Bad: req.name, Message: "syntax error, expecting <rpc>"}}.xml()))
+		return n.f.write(n.reply(nil, faults{{Tag: "unknown-element", Bad: req.name, Message: "syntax error, expecting <rpc>"}}.xml()))
 	}
 	n.r.db.touch(n.s)
 	body, err := n.answer(req)
 	if err != nil {
 		body += faultsOf(err).xml()
 	}
-	return n.f.write(reply(req, body))
+	return n.f.write(n.reply(req, body))
 }
 
 // answer runs the operation of an <rpc>.
@@ -146,12 +150,16 @@ func offers(hello *element, capability string) bool {
 
 // reply wraps a body. All attributes of the request come back on it (RFC 6241, section 4.2), but for the declarations
 // that the reply makes itself.
-func reply(req *element, body string) string {
+func (n *netconf) reply(req *element, body string) string {
+	name, space := "rpc-reply", "xmlns"
+	if n.r.opts.RFCCompliant {
+		name, space, body = "nc:rpc-reply", "xmlns:nc", prefixed(body)
+	}
 	var b strings.Builder
-	b.WriteString("<rpc-reply xmlns=\"" + baseNS + "\" xmlns:junos=\"" + junosNS + "\"")
+	b.WriteString("<" + name + " " + space + "=\"" + baseNS + "\" xmlns:junos=\"" + junosNS + "\"")
 	if req != nil {
 		for _, a := range req.attrs {
-			if name := attrName(a.Name); name != "xmlns" && name != "xmlns:junos" {
+			if name := attrName(a.Name); name != "xmlns" && name != space && name != "xmlns:junos" {
 				b.WriteString(" " + name + "=\"" + escapeXML(a.Value) + "\"")
 			}
 		}
@@ -160,7 +168,7 @@ func reply(req *element, body string) string {
 	if body != "" && !strings.HasSuffix(body, "\n") {
 		b.WriteString("\n")
 	}
-	b.WriteString("</rpc-reply>")
+	b.WriteString("</" + name + ">")
 	return b.String()
 }
 

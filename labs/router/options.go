@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -17,6 +18,9 @@ import (
 
 // DefaultConfirmUnit is what one minute of a confirm window lasts when Options do not say.
 const DefaultConfirmUnit = time.Minute
+
+// maxMembers is the size of the largest virtual chassis.
+const maxMembers = 10
 
 // Options is what a router is made of. Hostname and User are needed, and one way to log in: Password or
 // AuthorizedKeys.
@@ -39,6 +43,13 @@ type Options struct {
 	ConfirmUnit time.Duration
 	// Base11 offers NETCONF base:1.1 (chunked framing), as a device does only when it is configured so.
 	Base11 bool
+	// RFCCompliant makes replies strictly those of RFC 6241, as `system services netconf rfc-compliant` does on a device:
+	// the elements of NETCONF have a prefix, and a commit answers with warnings or with <ok/>, never with both.
+	RFCCompliant bool
+	// RoutingEngines is 1 or 2; 0 is 1. With two a commit reaches the second one only when it is synchronized.
+	RoutingEngines int
+	// VirtualChassis is how many members the router has if it is a virtual chassis, whose commits reach all; 0: it is none.
+	VirtualChassis int
 	// Log receives what the router does; nil discards it. Secrets are never logged.
 	Log *slog.Logger
 }
@@ -66,6 +77,12 @@ func New(o Options) (*Router, error) {
 		return nil, fmt.Errorf("open router %s: a user is needed", o.Hostname)
 	case o.Password == "" && len(o.AuthorizedKeys) == 0:
 		return nil, fmt.Errorf("open router %s: a password or an authorized key is needed", o.Hostname)
+	case o.RoutingEngines < 0 || o.RoutingEngines > 2:
+		return nil, fmt.Errorf("open router %s: %d routing engines: a router has one or two", o.Hostname, o.RoutingEngines)
+	case o.VirtualChassis < 0 || o.VirtualChassis > maxMembers:
+		return nil, fmt.Errorf("open router %s: %d members: a virtual chassis has up to %d", o.Hostname, o.VirtualChassis, maxMembers)
+	case o.VirtualChassis > 0 && o.RoutingEngines > 1:
+		return nil, fmt.Errorf("open router %s: a virtual chassis has one routing engine in each member", o.Hostname)
 	case o.ConfirmUnit < 0:
 		return nil, fmt.Errorf("open router %s: confirm unit %s is negative", o.Hostname, o.ConfirmUnit)
 	}
@@ -80,7 +97,7 @@ func New(o Options) (*Router, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open router %s: parse configuration: %w", o.Hostname, err)
 	}
-	db, err := openDatabase(o.StateDir, initial, o.ConfirmUnit, log)
+	db, err := openDatabase(o.StateDir, initial, o.ConfirmUnit, enginesOf(o), log)
 	if err != nil {
 		return nil, fmt.Errorf("open router %s: %w", o.Hostname, err)
 	}
@@ -106,6 +123,18 @@ func (r *Router) HostKey() ssh.PublicKey { return r.hostKey.PublicKey() }
 // KnownHost is the line of a known_hosts file, without its end, for a router that listens on address.
 func (r *Router) KnownHost(address net.Addr) string {
 	return knownhosts.Line([]string{address.String()}, r.HostKey())
+}
+
+// SetBackupPresent takes the second routing engine, or the other members of the virtual chassis, away or gives them back,
+// as pulling the board does. Back, it is synchronized if the configuration has `system commit synchronize`.
+func (r *Router) SetBackupPresent(present bool) error { return r.db.setAbsent(!present) }
+
+// Engines are the routing engines that answer, such as re0 and re1, or the members of the virtual chassis. The first is
+// the master, which all sessions are with.
+func (r *Router) Engines() []string {
+	r.db.mu.Lock()
+	defer r.db.mu.Unlock()
+	return slices.Clone(r.db.engines.present())
 }
 
 // Close ends all sessions and listeners and gives the state directory back. An open confirm window goes on counting:

@@ -61,7 +61,7 @@ func TestPrivateConflict(t *testing.T) {
 	set(t, db, a, "set system host-name apples")
 	set(t, db, b, "set system host-name oranges", "set system services ftp")
 	commit(t, db, a, commitOptions{})
-	err := db.commit(b, commitOptions{})
+	_, err := db.commit(b, commitOptions{})
 	if f := faultsOf(err); !errors.Is(err, errConflict) || len(f) == 0 || f[0].Path != "[edit system]" {
 		t.Fatalf("conflicting commit: %v", err)
 	}
@@ -129,7 +129,7 @@ func TestPrivateUpdateOfUnknownStatements(t *testing.T) {
 	set(t, db, b, "set system host-name b")
 	commit(t, db, a, commitOptions{})
 	before := db.viewOf(b).candidate.Set()
-	err := db.commit(b, commitOptions{})
+	_, err := db.commit(b, commitOptions{})
 	if !errors.Is(err, errConflict) {
 		t.Fatalf("conflicting commit: %v", err)
 	}
@@ -164,13 +164,13 @@ func TestPrivateRefusals(t *testing.T) {
 	set(t, db, a, "set system host-name a")
 	var o commitOptions
 	db.confirmMinutes(&o, 2)
-	refused(t, db.commit(a, o), "", "commit confirmed not supported for private configuration")
+	refused(t, tryCommit(db, a, o), "", "commit confirmed not supported for private configuration")
 
 	if err := db.lock(b); err != nil {
 		t.Fatalf("exclusive beside private: %v", err)
 	}
-	refused(t, db.commit(a, commitOptions{}), "lock-denied", "locked by:\n  bob")
-	refused(t, db.commit(a, commitOptions{Check: true}), "lock-denied", "locked by:\n  bob")
+	refused(t, tryCommit(db, a, commitOptions{}), "lock-denied", "locked by:\n  bob")
+	refused(t, tryCommit(db, a, commitOptions{Check: true}), "lock-denied", "locked by:\n  bob")
 	warnings, err := db.openPrivate(c)
 	if err != nil || len(warnings) != 2 || warnings[0].Message != warnExclusive || warnings[1].Message != warnDiscard {
 		t.Errorf("private beside exclusive: %v, %v", warnings, err)
@@ -182,7 +182,7 @@ func TestPrivateRefusals(t *testing.T) {
 	if err := db.unlock(b); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.commit(a, commitOptions{}); !errors.Is(err, errConflict) {
+	if _, err := db.commit(a, commitOptions{}); !errors.Is(err, errConflict) {
 		t.Errorf("commit on top of the exclusive one: %v", err)
 	}
 	if db.mode(a) != "private" || db.mode(b) != "" {

@@ -1,7 +1,6 @@
 package router
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ type operation func(n *netconf, op *element) (string, error)
 
 // operations is every operation that the router serves, by the local name of its element.
 var operations = map[string]operation{
+	"cancel-commit":                (*netconf).cancelCommit,
 	"close-configuration":          (*netconf).closeConfiguration,
 	"close-session":                (*netconf).closeSession,
 	"command":                      (*netconf).command,
@@ -186,57 +186,6 @@ func (n *netconf) editConfig(op *element) (string, error) {
 		return "", err
 	}
 	return warnings.xml() + ok, nil
-}
-
-func (n *netconf) commitConfiguration(op *element) (string, error) {
-	o := commitOptions{Log: strings.TrimSpace(op.value("log")), Check: op.has("check")}
-	if op.has("confirmed") {
-		minutes := defaultConfirmMinutes
-		if v := op.value("confirm-timeout"); v != "" {
-			var err error
-			if minutes, err = strconv.Atoi(v); err != nil || minutes < 1 || minutes > 65535 {
-				return "", faults{{Tag: "invalid-value", Bad: "confirm-timeout", Message: "Value " + v + " is not within range (1..65535)"}}
-			}
-		}
-		n.r.db.confirmMinutes(&o, minutes)
-	}
-	if op.has("at-time") {
-		return "", faults{{Tag: "operation-not-supported", Bad: "at-time", Message: "the lab router commits at once only"}}
-	}
-	return n.commit(o)
-}
-
-// commitRFC is the RFC's own commit, whose confirm-timeout counts seconds.
-func (n *netconf) commitRFC(op *element) (string, error) {
-	var o commitOptions
-	if op.has("confirmed") {
-		seconds := defaultConfirmMinutes * 60
-		if v := op.value("confirm-timeout"); v != "" {
-			var err error
-			if seconds, err = strconv.Atoi(v); err != nil || seconds < 1 || seconds > 65535*60 {
-				return "", faults{{Tag: "invalid-value", Bad: "confirm-timeout", Message: "invalid value '" + v + "' in ip address: 'confirm-timeout'"}}
-			}
-		}
-		n.r.db.confirmSeconds(&o, seconds)
-	}
-	return n.commit(o)
-}
-
-func (n *netconf) validate(*element) (string, error) { return n.commit(commitOptions{Check: true}) }
-
-// commit answers <ok/>, or what the check found inside <commit-results>, as a device in its default mode does.
-func (n *netconf) commit(o commitOptions) (string, error) {
-	err := n.r.db.commit(n.s, o)
-	switch {
-	case err == nil:
-		return ok, nil
-	case errors.Is(err, errConflict):
-		found := faultsOf(err)
-		return fmt.Sprintf("<commit-results>\n%s<load-error-count>%d</load-error-count>\n</commit-results>\n", found.xml(), len(found)), nil
-	case !errors.Is(err, errCheck):
-		return "", err
-	}
-	return "<commit-results>\n" + faultsOf(err).xml() + "</commit-results>\n", nil
 }
 
 func (n *netconf) discardChanges(*element) (string, error) {

@@ -72,9 +72,31 @@ func (n *netconf) systemInformation(*element) (string, error) {
 		tag("serial-number", "LAB0000000") + tag("host-name", n.r.hostname()) + "</system-information>\n", nil
 }
 
+// softwareInformation names the release. Of a virtual chassis all members answer, in a form of their own.
 func (n *netconf) softwareInformation(*element) (string, error) {
+	if n.r.db.engines.chassis {
+		return n.softwareEverywhere(nil)
+	}
+	return n.software(), nil
+}
+
+func (n *netconf) software() string {
 	return "<software-information>\n" + tag("host-name", n.r.hostname()) + tag("product-model", modelName) + tag("product-name", modelName) +
-		tag("junos-version", releaseName) + "</software-information>\n", nil
+		tag("junos-version", releaseName) + "</software-information>\n"
+}
+
+// softwareEverywhere is `show version invoke-on all-routing-engines`, which PyEZ asks first.
+func (n *netconf) softwareEverywhere(*element) (string, error) {
+	if !n.r.db.engines.dual() && !n.r.db.engines.chassis {
+		return n.software(), nil
+	}
+	var b strings.Builder
+	b.WriteString("<multi-routing-engine-results>\n")
+	for _, name := range n.r.Engines() {
+		b.WriteString("<multi-routing-engine-item>\n" + tag("re-name", name) + n.software() + "</multi-routing-engine-item>\n")
+	}
+	b.WriteString("</multi-routing-engine-results>\n")
+	return b.String(), nil
 }
 
 func (n *netconf) systemUsers(*element) (string, error) {
@@ -90,10 +112,11 @@ func (n *netconf) systemUsers(*element) (string, error) {
 
 // structured are the commands that have an answer of their own in XML; the others answer with text in either form.
 var structured = map[string]operation{
-	"show version":            (*netconf).softwareInformation,
-	"show system information": (*netconf).systemInformation,
-	"show system commit":      (*netconf).commitInformation,
-	"show system users":       (*netconf).systemUsers,
+	"show version": (*netconf).softwareInformation,
+	"show version invoke-on all-routing-engines": (*netconf).softwareEverywhere,
+	"show system information":                    (*netconf).systemInformation,
+	"show system commit":                         (*netconf).commitInformation,
+	"show system users":                          (*netconf).systemUsers,
 	"show configuration": func(n *netconf, _ *element) (string, error) {
 		v := n.r.db.view()
 		return configurationXML(v.active, v, true), nil

@@ -161,7 +161,7 @@ func (c *client) rpc(body string) string {
 	c.write(`<rpc message-id="7">` + body + `</rpc>`)
 	reply := c.read()
 	_, reply, _ = strings.Cut(reply, ">\n")
-	return strings.TrimSuffix(reply, "</rpc-reply>")
+	return strings.TrimSuffix(strings.TrimSuffix(reply, "</rpc-reply>"), "</nc:rpc-reply>")
 }
 
 // must sends a request that has to succeed.
@@ -181,6 +181,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`), "DATE"},
 	{regexp.MustCompile(`idle \d\d:\d\d:\d\d`), "idle IDLE"},
 	{regexp.MustCompile(`\(\d\d:\d\d:\d\d ago\)`), "(AGO)"},
+	{regexp.MustCompile(`([a-z]+\d)-\d{10}-`), "$1-SECONDS-"},
 	{regexp.MustCompile(`seconds="\d+"`), `seconds="SECONDS"`},
 	{regexp.MustCompile(`seconds" : "\d+"`), `seconds" : "SECONDS"`},
 }

@@ -32,6 +32,9 @@ type commitRecord struct {
 	Minutes  int       `json:"confirm_minutes,omitempty"` // > 0: it was a confirmed commit
 }
 
+// identifier is the part of a configuration revision identifier, such as re0-1365168149-1, behind the engine's name.
+func (c commitRecord) identifier() string { return fmt.Sprintf("%d-%d", c.Time.Unix(), c.Revision) }
+
 // window is an open confirm window: without a confirmation the router goes back to Revert at Deadline.
 type window struct {
 	Deadline time.Time `json:"deadline"`
@@ -46,6 +49,7 @@ type commitIndex struct {
 	Next    int            `json:"next_revision"`
 	Commits []commitRecord `json:"commits"` // newest first
 	Window  *window        `json:"confirm_window,omitempty"`
+	Backup  int            `json:"backup_revision,omitempty"` // what the other routing engine has; 0: the newest
 }
 
 // clone returns a copy that can be changed without touching x.
@@ -62,6 +66,9 @@ func (x commitIndex) revisions() map[int]bool {
 	}
 	if x.Window != nil {
 		need[x.Window.Revert] = true
+	}
+	if x.Backup != 0 {
+		need[x.Backup] = true
 	}
 	return need
 }

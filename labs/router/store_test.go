@@ -34,7 +34,7 @@ func commitDying(db *database, s *session, at int, kill bool) (step string, err 
 			panic(p)
 		}
 	}()
-	return step, db.commit(s, commitOptions{Log: "T1 risky"})
+	return step, tryCommit(db, s, commitOptions{Log: "T1 risky"})
 }
 
 // TestKilledAtEveryStep kills the process, as far as the state directory can tell, before each step of a commit. What
@@ -147,7 +147,7 @@ func TestUnknownCommitLog(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "commits.json"), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := openDatabase(dir, nil, time.Minute, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := openDatabase(dir, nil, time.Minute, engines{names: []string{"re0"}}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("commit log %s: %v, want %q", content, err, want)
 		}
 	}

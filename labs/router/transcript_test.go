@@ -12,7 +12,8 @@ import (
 
 // TestTranscripts plays the sessions of testdata/netconf. A file `NAME> what` is the content of an <rpc> that session
 // NAME sends; the file `NAME< what` behind it is the reply. `NAME close` ends a session. A session begins when it is
-// first named.
+// first named. `backup absent` and `backup present` pull the second routing engine. A line `options: …` before the first
+// file chooses the router.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/netconf/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -31,12 +32,22 @@ func TestTranscripts(t *testing.T) {
 
 // play runs a transcript and returns it with the replies that came.
 func play(t *testing.T, script *txtar.Archive) *txtar.Archive {
-	r, address := start(t, func(o *Options) { o.Hostname = "r1.example.net" })
+	r, address := start(t, func(o *Options) {
+		o.Hostname = "r1.example.net"
+		choose(t, o, string(script.Comment))
+	})
 	c := dial(t, r, address)
 	sessions := map[string]*client{}
 	out := &txtar.Archive{Comment: script.Comment}
 	for _, f := range script.Files {
 		name, what, _ := strings.Cut(f.Name, " ")
+		if name == "backup" {
+			if err := r.SetBackupPresent(what == "present"); err != nil {
+				t.Fatal(err)
+			}
+			out.Files = append(out.Files, f)
+			continue
+		}
 		session, direction := name[:len(name)-1], name[len(name)-1]
 		if what == "close" {
 			session, direction = name, 'x'
@@ -59,6 +70,28 @@ func play(t *testing.T, script *txtar.Archive) *txtar.Archive {
 		}
 	}
 	return out
+}
+
+// choose sets the options that a transcript asks for.
+func choose(t *testing.T, o *Options, comment string) {
+	for line := range strings.Lines(comment) {
+		words, ok := strings.CutPrefix(line, "options: ")
+		if !ok {
+			continue
+		}
+		for _, w := range strings.Fields(words) {
+			switch w {
+			case "rfc-compliant":
+				o.RFCCompliant = true
+			case "routing-engines=2":
+				o.RoutingEngines = 2
+			case "virtual-chassis=2":
+				o.VirtualChassis = 2
+			default:
+				t.Fatalf("option %q", w)
+			}
+		}
+	}
 }
 
 // eventually waits for a state that another goroutine brings about.
