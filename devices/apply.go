@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -358,7 +357,7 @@ func (t *transaction) fingerprint(ctx context.Context) error {
 		return nil
 	}
 	moved := whatMoved(ctx, t.first, t.plan, t.running, got)
-	if !t.opts.AcceptUnrelated || moved.Edits == nil || related(moved.Edits, t.plan.Edits) {
+	if !t.opts.AcceptUnrelated || moved.Edits == nil || related(t.plan.Hidden(moved.Edits), t.plan.Edits) {
 		return moved
 	}
 	t.out.Notes = append(t.out.Notes, fmt.Sprintf("accepted what moved outside the change: %s", strings.Join(moved.Edits, "; ")))
@@ -398,7 +397,7 @@ func (t *transaction) compare(ctx context.Context) error {
 		return err
 	}
 	if t.plan.Online {
-		if now != t.plan.Compare {
+		if !t.plan.SameCompare(now) {
 			return &ReviewError{Device: t.plan.Device, Reviewed: t.plan.Compare, Now: now}
 		}
 	} else {
@@ -406,7 +405,7 @@ func (t *transaction) compare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !slices.Equal(edits, t.plan.Edits) {
+		if !t.plan.SameEdits(edits) {
 			return &ReviewError{Device: t.plan.Device, Reviewed: strings.Join(t.plan.Edits, "\n"), Now: strings.Join(edits, "\n")}
 		}
 	}

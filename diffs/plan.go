@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
 	"rhapsode/diffs/junos"
@@ -19,10 +20,16 @@ import (
 // refuses a plan with a field it doesn't know, since the field may restrict what it is about to do.
 const PlanVersion = 1
 
-// Errors of a plan that can't be used, from DecodePlan, ReadPlan and Plan.Validate.
+// Errors of a plan that can't be used, from DecodePlan, ReadPlan, Plan.Validate, Plan.Usable and the methods of PlanKey.
 var (
-	ErrPlanVersion = errors.New("unknown plan version")
-	ErrPlanInvalid = errors.New("invalid plan")
+	ErrPlanVersion  = errors.New("unknown plan version")
+	ErrPlanInvalid  = errors.New("invalid plan")
+	ErrPlanUnsigned = errors.New("the plan is not signed")
+	ErrPlanKey      = errors.New("the plan is signed with another key")
+	ErrPlanEdited   = errors.New("the plan was edited after it was signed")
+	ErrPlanTool     = errors.New("the plan was made by another version of the tool")
+	ErrPlanExpired  = errors.New("the plan has expired")
+	ErrPlanSecret   = errors.New("a secret has changed since the review")
 )
 
 // Change is one thing to load into a candidate: a text with the mode it is loaded in, or a rollback. Exactly one of Text
@@ -116,16 +123,87 @@ type DevicePlan struct {
 	Risks []string `json:"risks,omitempty"`
 	// Warnings is what the device said at load and commit check, but for what is known to be harmless.
 	Warnings []string `json:"warnings,omitempty"`
+	// Orphans were shown beside the compare text and stay; they bind nothing.
+	Orphans [][]string `json:"orphans,omitempty"`
+	// Render says that the first change is the whole of what templates render: once committed it is what they have put onto
+	// the device, with Left, the set lines of earlier renders that stay.
+	Render bool     `json:"render,omitempty"`
+	Left   []string `json:"left,omitempty"`
+	// ChangesMAC is of Changes with their secrets, in a plan that PlanKey.Seal made.
+	ChangesMAC string `json:"changes_mac,omitempty"`
+
+	// Redactor has hidden the secrets of Compare and Edits, by Bind; nil: they are as the device gives them.
+	Redactor *Redactor `json:"-"`
+}
+
+// SameCompare says whether a compare text of the device says what was reviewed. A key that the device has scrambled with
+// another salt is the same key.
+func (d *DevicePlan) SameCompare(now string) bool {
+	return now == d.Compare || d.same([]string{d.Compare}, []string{now})
+}
+
+// SameEdits is SameCompare of edits.
+func (d *DevicePlan) SameEdits(now []string) bool {
+	return slices.Equal(now, d.Edits) || d.same(d.Edits, now)
+}
+
+// Hidden gives edits with their secrets hidden as in Edits, if they are.
+func (d *DevicePlan) Hidden(edits []string) []string {
+	if d.Redactor == nil {
+		return edits
+	}
+	return each(edits, d.Redactor.Bind)
+}
+
+func (d *DevicePlan) same(reviewed, now []string) bool {
+	r := d.Redactor
+	if r == nil {
+		r = NewRedactor()
+		reviewed = each(reviewed, r.Bind)
+	}
+	return slices.Equal(reviewed, each(now, r.Bind))
 }
 
 // Plan is what was reviewed and is to be done, device by device, in the order in which it is done. It is pure data. Its
-// texts can hold secrets: WriteFile makes it readable by its owner only.
+// texts can hold secrets, until PlanKey.Seal makes a plan of it that can be kept in a file.
 type Plan struct {
-	Version int          `json:"version"`
-	Tool    string       `json:"tool,omitempty"` // program and version that made it
-	Run     string       `json:"run,omitempty"`  // the run that made it, if it was made by one
-	Created time.Time    `json:"created"`
-	Devices []DevicePlan `json:"devices"`
+	Version int       `json:"version"`
+	Tool    string    `json:"tool"`            // program and version that made it
+	Run     string    `json:"run,omitempty"`   // the run that made it, if it was made by one
+	User    string    `json:"user,omitempty"`  // who made it
+	Title   string    `json:"title,omitempty"` // the command that made it
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"`
+	// SkippedCheck is why errors that `rhapsode check` found were passed over; empty: there were none.
+	SkippedCheck string       `json:"skipped_check,omitempty"`
+	Secrets      []PlanSecret `json:"secrets,omitempty"` // what stands in the place of secrets
+	Devices      []DevicePlan `json:"devices"`
+	Key          string       `json:"key,omitempty"` // id of the key that signed it
+	MAC          string       `json:"mac,omitempty"` // of all else
+}
+
+// Usable says whether a plan may be carried out by this program at this time: it is of the same tool and version, and
+// has not expired.
+func (p *Plan) Usable(tool string, now time.Time) error {
+	switch {
+	case p.Tool != tool:
+		return fmt.Errorf("%w: %s made it, this is %s", ErrPlanTool, orNobody(p.Tool), tool)
+	case p.Expires.IsZero() || !now.Before(p.Expires):
+		return fmt.Errorf("%w: it was made at %s and was good until %s", ErrPlanExpired, p.Created.UTC().Format(heldTime), p.Expires.UTC().Format(heldTime))
+	case p.Created.After(now.Add(clockSlack)):
+		return fmt.Errorf("%w: it was made at %s, which is still to come: a clock is wrong", ErrPlanInvalid, p.Created.UTC().Format(heldTime))
+	}
+	return nil
+}
+
+// clockSlack is how far the clocks of two people's machines may be apart.
+const clockSlack = 5 * time.Minute
+
+func orNobody(tool string) string {
+	if tool == "" {
+		return "a program without a name"
+	}
+	return tool
 }
 
 var fingerprintForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
@@ -140,6 +218,9 @@ func (p *Plan) Validate() error {
 		return fmt.Errorf("%w: created is missing", ErrPlanInvalid)
 	}
 	seen := make(map[string]bool, len(p.Devices))
+	if !p.Expires.IsZero() && !p.Expires.After(p.Created) {
+		return fmt.Errorf("%w: it expires before it was made", ErrPlanInvalid)
+	}
 	for i, d := range p.Devices {
 		if d.Device == "" {
 			return fmt.Errorf("%w: device %d of %d has no name", ErrPlanInvalid, i+1, len(p.Devices))
@@ -173,6 +254,9 @@ func (d *DevicePlan) Validate() error {
 		// Online the two come from two engines and may disagree, which is shown, not refused here.
 		return fmt.Errorf("%w: compare text and edits disagree on whether anything changes", ErrPlanInvalid)
 	}
+	if d.Render && len(d.Changes) == 0 {
+		return fmt.Errorf("%w: a render but no change", ErrPlanInvalid)
+	}
 	for _, h := range d.Held {
 		if len(h.Path) == 0 {
 			return fmt.Errorf("%w: a held node has no path", ErrPlanInvalid)
@@ -186,8 +270,11 @@ func versionError(v int) error {
 		ErrPlanVersion, v, PlanVersion)
 }
 
-// Encode validates the plan and writes it as JSON.
+// Encode validates the plan and writes it as JSON. A plan that was not sealed is refused.
 func (p *Plan) Encode(w io.Writer) error {
+	if p.MAC == "" {
+		return fmt.Errorf("encode plan: %w", ErrPlanUnsigned)
+	}
 	if err := p.Validate(); err != nil {
 		return fmt.Errorf("encode plan: %w", err)
 	}
@@ -201,7 +288,7 @@ func (p *Plan) Encode(w io.Writer) error {
 }
 
 // DecodePlan reads one plan and nothing after it. It returns a valid plan or an error, which is ErrPlanVersion for a plan
-// of another version.
+// of another version. Whether it is to be trusted PlanKey.Verify says.
 func DecodePlan(r io.Reader) (*Plan, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
@@ -225,7 +312,7 @@ func DecodePlan(r io.Reader) (*Plan, error) {
 	dec.DisallowUnknownFields()
 	p := new(Plan)
 	if err := dec.Decode(p); err != nil {
-		return nil, fmt.Errorf("decode plan: %w", err)
+		return nil, fmt.Errorf("decode plan: %w: %w (a plan with what this program does not know is not carried out in part)", ErrPlanInvalid, err)
 	}
 	if err := p.Validate(); err != nil {
 		return nil, fmt.Errorf("decode plan: %w", err)

@@ -31,7 +31,7 @@ func somePlan() *Plan {
 }
 
 func TestPlanRoundTrip(t *testing.T) {
-	want := somePlan()
+	want := sealed(t, somePlan())
 	name := filepath.Join(t.TempDir(), "plan.json")
 	if err := os.WriteFile(name, []byte("old"), 0o666); err != nil {
 		t.Fatal(err)
@@ -57,12 +57,15 @@ func TestPlanRoundTrip(t *testing.T) {
 
 func TestWriteFileLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
-	bad := somePlan()
+	bad := sealed(t, somePlan())
 	bad.Devices[0].Fingerprint = "x"
 	if err := bad.WriteFile(filepath.Join(dir, "plan.json")); !errors.Is(err, ErrPlanInvalid) {
 		t.Errorf("got %v, want ErrPlanInvalid", err)
 	}
-	if err := somePlan().WriteFile(filepath.Join(dir, "no", "plan.json")); !errors.Is(err, os.ErrNotExist) {
+	if err := somePlan().WriteFile(filepath.Join(dir, "plan.json")); !errors.Is(err, ErrPlanUnsigned) {
+		t.Errorf("got %v, want ErrPlanUnsigned", err)
+	}
+	if err := sealed(t, somePlan()).WriteFile(filepath.Join(dir, "no", "plan.json")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v, want ErrNotExist", err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
@@ -84,6 +87,8 @@ func TestPlanValidate(t *testing.T) {
 		"no name":              {func(p *Plan) { p.Devices[1].Device = "" }, "device 2 of 2 has no name"},
 		"twice":                {func(p *Plan) { p.Devices[1].Device = p.Devices[0].Device }, "cr1-ams.example.net is there twice"},
 		"fingerprint":          {func(p *Plan) { p.Devices[1].Fingerprint = "sha256:00" }, `cr2-ams.example.net: invalid plan: fingerprint "sha256:00"`},
+		"expires early":        {func(p *Plan) { p.Expires = p.Created }, "expires before it was made"},
+		"render, no change":    {func(p *Plan) { p.Devices[1].Render, p.Devices[1].Changes = true, nil }, "a render but no change"},
 		"rollback 50":          {func(p *Plan) { p.Devices[1].Changes[0].Rollback = &fifty }, "rollback 50 is not in 0 to 49"},
 		"text and rollback":    {func(p *Plan) { p.Devices[1].Changes[0].Text = "x" }, "not both"},
 		"empty change":         {func(p *Plan) { p.Devices[0].Changes[1].Text = "" }, "change 2: invalid plan: a change has neither"},
@@ -109,7 +114,7 @@ func TestPlanValidate(t *testing.T) {
 
 func TestDecodePlanRefuses(t *testing.T) {
 	var b bytes.Buffer
-	if err := somePlan().Encode(&b); err != nil {
+	if err := sealed(t, somePlan()).Encode(&b); err != nil {
 		t.Fatal(err)
 	}
 	good := b.String()
@@ -120,7 +125,7 @@ func TestDecodePlanRefuses(t *testing.T) {
 		"empty":           {"", nil},
 		"no version":      {`{"devices":[]}`, ErrPlanInvalid},
 		"version 2":       {`{"version":2,"something":"new"}`, ErrPlanVersion},
-		"a field more":    {strings.Replace(good, `"version": 1,`, `"version": 1, "only_on": "monday",`, 1), nil},
+		"a field more":    {strings.Replace(good, `"version": 1,`, `"version": 1, "only_on": "monday",`, 1), ErrPlanInvalid},
 		"in a change":     {strings.Replace(good, `"rollback": 1`, `"rollback": 1, "x": 2`, 1), nil},
 		"mode":            {strings.Replace(good, `"mode": "replace"`, `"mode": "obliterate"`, 1), ErrPlanInvalid},
 		"no mode":         {strings.Replace(good, `"mode": "replace",`, ``, 1), ErrPlanInvalid},
@@ -143,7 +148,7 @@ func TestDecodePlanRefuses(t *testing.T) {
 // FuzzDecodePlan: exactly one of plan and error, and a plan that decodes is one that encodes to itself.
 func FuzzDecodePlan(f *testing.F) {
 	var b bytes.Buffer
-	if err := somePlan().Encode(&b); err != nil {
+	if err := sealed(f, somePlan()).Encode(&b); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())
@@ -158,6 +163,9 @@ func FuzzDecodePlan(f *testing.F) {
 			return
 		}
 		var first, second bytes.Buffer
+		if p.MAC == "" {
+			p.MAC = "none"
+		}
 		if err := p.Encode(&first); err != nil {
 			t.Fatalf("encode a decoded plan: %v", err)
 		}
