@@ -59,7 +59,8 @@ const tokenStart, tokenEnd = "«secret ", "»"
 var token = regexp.MustCompile(tokenStart + `([0-9]+)` + tokenEnd)
 
 // Seal makes a plan that can be kept in a file: every secret in its changes is a reference or sealed, in the reviewed texts
-// a keyed hash stands for it, and the whole is signed. p is not changed. resolved tells which values came from where.
+// a keyed hash stands for it, and the whole is signed. p is not changed; what Open gave may be sealed again, with the same
+// key. resolved tells which values came from where.
 // What Open gives is the same change to the byte, which is made sure of here.
 func (k *PlanKey) Seal(p *Plan, resolved []Resolved) (*Plan, error) {
 	out := *p
@@ -115,7 +116,9 @@ func (s *sealer) device(d *DevicePlan) (err error) {
 			r.Know(value)
 		}
 	}
-	d.Compare, d.Edits = r.Bind(d.Compare), each(d.Edits, r.Bind)
+	if d.Redactor == nil { // else Open gave it
+		d.Compare, d.Edits = r.Bind(d.Compare), each(d.Edits, r.Bind)
+	}
 	d.Risks, d.Warnings = each(d.Risks, r.Text), each(d.Warnings, r.Text)
 	d.Orphans, d.Held = each(d.Orphans, r.path), each(d.Held, r.held)
 	d.Redactor = nil

@@ -36,6 +36,9 @@ type app struct {
 	dialMu   sync.Mutex // guards dialer
 	dialer   *dial.Dialer
 	redactor *diffs.Redactor
+
+	resolvedMu sync.Mutex       // guards resolved
+	resolved   []diffs.Resolved // the secrets that this run has got, for the plans that it writes
 }
 
 // colourOn decides on colour for results.
@@ -152,6 +155,7 @@ func (a *app) secrets(ctx context.Context, net *inventory.Network) templates.Sec
 		value, err := resolver.Resolve(ctx, s)
 		if err == nil {
 			a.redactorOnce().Know(value)
+			a.noteResolved(planSecret(s), value)
 		}
 		return value, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding"
+	"errors"
 	"fmt"
 	"time"
 
@@ -100,6 +101,11 @@ func (a *app) change(ctx context.Context, targets []target, o changeOptions) err
 		a.streams.Notef("nothing to change")
 		return nil
 	}
+	return a.approveAndApply(ctx, todo, o)
+}
+
+// approveAndApply asks and applies: what was reviewed just now, or is in a plan.
+func (a *app) approveAndApply(ctx context.Context, todo []reviewed, o changeOptions) error {
 	if !o.yes {
 		var who []*inventory.Device
 		for _, r := range todo {
@@ -122,6 +128,9 @@ func (a *app) applyAll(ctx context.Context, todo []reviewed, o changeOptions) er
 	run, err := devices.NewRun(state, devices.RunInfo{User: a.user(), Message: o.message, Tool: version, SkippedCheck: o.skipped})
 	if err != nil {
 		return err
+	}
+	if err := a.writeRunPlan(run, todo, o); err != nil {
+		return cli.WithCode(cli.Failed, fmt.Errorf("nothing was changed: %w", errors.Join(err, run.Close())))
 	}
 	progress := a.progress()
 	for _, u := range run.Unfinished() {
