@@ -21,6 +21,7 @@ type Step string
 const (
 	StepIntent      Step = "intent"      // the journal has what is about to be done, on the disk
 	StepHistory     Step = "history"     // nobody's confirm window is open
+	StepSnapshot    Step = "snapshot"    // how the device is before
 	StepLock        Step = "lock"        // the candidate is locked and clean
 	StepFingerprint Step = "fingerprint" // the running configuration is the one that was reviewed
 	StepLoad        Step = "load"
@@ -29,7 +30,7 @@ const (
 	StepCommit      Step = "commit"  // commit confirmed, with the comment
 	StepSession     Step = "session" // a second session opens
 	StepEntry       Step = "entry"   // and reads our commit as entry 0 of the history
-	StepChecks      Step = "checks"  // the caller's checks pass
+	StepChecks      Step = "checks"  // the device is as it was, by the rules; the caller's checks pass
 	StepConfirm     Step = "confirm"
 	StepVerify      Step = "verify"  // entry 0 and the running configuration are read again
 	StepOutcome     Step = "outcome" // the journal and the audit log have the end
@@ -49,7 +50,9 @@ type ApplyOptions struct {
 
 	// Confirm is the confirm window, in whole minutes; 0 commits without one, and nothing rolls back by itself.
 	Confirm time.Duration
-	// Checks run one after the other.
+	// Rules say what is held against a snapshot of before. The zero value is the built-in checks.
+	Rules Rules
+	// Checks run one after the other, after those of Rules.
 	Checks []Check
 	// AcceptUnrelated goes on when the running configuration moved, if only hierarchies outside the change moved.
 	AcceptUnrelated bool
@@ -125,6 +128,7 @@ type transaction struct {
 	candidate  Candidate
 	second     Device // session B: only reads, unless A dies
 	running    *junos.Tree
+	before     Snapshot
 	sent       bool      // a commit was sent: the device may have the change
 	landed     bool      // the device's history has our commit
 	deadline   time.Time // when the device rolls back, not later than it really does
@@ -197,6 +201,9 @@ func (t *transaction) validate() error {
 			return fmt.Errorf("apply to %s: %w: check %q has no timeout or nothing to run", t.plan.Device, ErrPlan, c.Name)
 		}
 	}
+	if err := t.opts.Rules.Validate(); err != nil {
+		return fmt.Errorf("apply to %s: %w: %w", t.plan.Device, ErrPlan, err)
+	}
 	return t.enoughWindow()
 }
 
@@ -206,11 +213,11 @@ func (t *transaction) enoughWindow() error {
 	if t.opts.Confirm == 0 {
 		return nil
 	}
-	need := t.checkTook + confirmReserve
+	longest := t.opts.Rules.longest(t.settleTime())
 	for _, c := range t.opts.Checks {
-		need = max(need, 3*c.Timeout+t.checkTook+confirmReserve)
+		longest = max(longest, c.Timeout)
 	}
-	need += t.opts.reserve
+	need := 3*longest + t.checkTook + confirmReserve + t.opts.reserve
 	if t.opts.Confirm < need {
 		return fmt.Errorf("apply to %s: %w: %s is less than the %s that the checks and the commit need", t.plan.Device,
 			ErrConfirmTime, t.opts.Confirm, need.Round(time.Second))
@@ -228,6 +235,7 @@ func (t *transaction) perform(ctx context.Context) (err error) {
 	}{
 		{StepIntent, t.intent},
 		{StepHistory, t.history},
+		{StepSnapshot, t.snapshot},
 		{StepLock, t.lock},
 		{StepFingerprint, t.fingerprint},
 		{StepLoad, t.load},

@@ -55,12 +55,12 @@ func TestApply(t *testing.T) {
 		if !ran {
 			b.Error("the check did not run")
 		}
-		if got, want := strings.Join(steps, " "), "intent history lock fingerprint load compare check commit session entry checks confirm verify outcome"; got != want {
+		if got, want := strings.Join(steps, " "), "intent history snapshot lock fingerprint load compare check commit session entry checks confirm verify outcome"; got != want {
 			b.Errorf("steps %s, want %s", got, want)
 		}
 		// The first session sends nothing but the commits from load to the end.
-		if got, want := strings.Join(b.router.Calls(), ", "), "first open, first history, first lock, first history, first running, first load, first compare, "+
-			"first check, first commit, second open, second history, second running, second history, second history, second running, first confirm, "+
+		if got, want := strings.Join(b.router.Calls(), ", "), "first open, first history, first query, first query, first query, first lock, first history, first running, first load, first compare, "+
+			"first check, first commit, second open, second history, second running, second query, second query, second query, second history, second history, second running, first confirm, "+
 			"second history, second running, first discard"; got != want {
 			b.Errorf("calls\n%s\nwant\n%s", got, want)
 		}
@@ -80,7 +80,7 @@ func TestApply(t *testing.T) {
 }
 
 var allSteps = []devices.Step{
-	devices.StepIntent, devices.StepHistory, devices.StepLock, devices.StepFingerprint, devices.StepLoad,
+	devices.StepIntent, devices.StepHistory, devices.StepSnapshot, devices.StepLock, devices.StepFingerprint, devices.StepLoad,
 	devices.StepCompare, devices.StepCheck, devices.StepCommit, devices.StepSession, devices.StepEntry, devices.StepChecks,
 	devices.StepConfirm, devices.StepVerify, devices.StepOutcome,
 }

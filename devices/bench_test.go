@@ -165,3 +165,5 @@ func (b *bench) want(out devices.Outcome, err error, result devices.Result) {
 		b.Errorf("%s with error %v", out.Result, err)
 	}
 }
+
+func change(set string) diffs.Change { return diffs.Change{Mode: junos.Set, Text: set} }

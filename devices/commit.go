@@ -231,6 +231,9 @@ func (t *transaction) runningFingerprint(ctx context.Context) (fingerprint strin
 }
 
 func (t *transaction) checks(ctx context.Context) error {
+	if err := t.watch(ctx); err != nil {
+		return err
+	}
 	for _, c := range t.opts.Checks {
 		if err := t.oneCheck(ctx, c); err != nil {
 			return fmt.Errorf("%s: check %s: %w", t.plan.Device, c.Name, err)

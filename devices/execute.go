@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,10 @@ type Job struct {
 	Pair string
 	// Dial opens a session, and tries once. It is called for each session that the transaction needs.
 	Dial func(ctx context.Context) (Device, error)
+	// Rules are the device's own, in place of ApplyOptions.Rules; nil: those.
+	Rules *Rules
+	// Ignore is the device's own list, beside ApplyOptions.Ignore.
+	Ignore []Ignore
 }
 
 // DefaultParallel is how many devices are at work at once unless a number is given.
@@ -268,6 +273,10 @@ func (x *execution) apply(ctx context.Context, i int, bar *barrier, s *slot) {
 		x.note(device, notes)
 	}
 	opts := x.opts
+	if job.Rules != nil {
+		opts.Rules = *job.Rules
+	}
+	opts.Ignore = slices.Concat(opts.Ignore, job.Ignore)
 	opts.gate = func(ctx context.Context, at Step) error { return x.gate(ctx, job, at, bar, s) }
 	opts.rolling = func(out Outcome) {
 		x.fail(ctx, device, out.Err) // the others need not wait until it has rolled back

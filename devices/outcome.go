@@ -64,6 +64,7 @@ type Outcome struct {
 	Entry      *Commit   `json:"entry,omitempty"`
 	RollbackAt time.Time `json:"rollback_at,omitzero"` // on our clock; zero: no window is open
 	Warnings   []Warning `json:"warnings,omitempty"`   // the device's, at load, check and commit, but for those that a rule ignores
+	Findings   []Finding `json:"findings,omitempty"`   // of the checks after the commit: those that failed, or what else is to be known
 	Notes      []string  `json:"notes,omitempty"`      // what happened on the way: an answer lost, what moved, how a killed run ended
 	Err        error     `json:"-"`                    // nil for Unchanged and Committed
 }
