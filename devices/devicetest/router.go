@@ -168,6 +168,13 @@ func (r *Router) Commits() []devices.Commit {
 	return r.commits()
 }
 
+// Keep drops all but the newest n commits from the history, as time does.
+func (r *Router) Keep(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.history = r.history[:min(n, len(r.history))]
+}
+
 // Edit leaves uncommitted edits (set lines) in the shared candidate.
 func (r *Router) Edit(user, set string) error {
 	r.mu.Lock()
