@@ -125,6 +125,20 @@ func (db *database) configurationAt(n int) (*junos.Tree, error) {
 	return tree, err
 }
 
+// atRevision returns the configuration with an identifier such as re0-1365168149-1. The engine's name does not matter,
+// since all of them number a commit alike here.
+func (db *database) atRevision(identifier string) (*junos.Tree, error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	_, bare, _ := strings.Cut(identifier, "-")
+	for i, c := range db.index.Commits {
+		if c.identifier() == bare {
+			return db.configurationAt(i)
+		}
+	}
+	return nil, faults{{Tag: "invalid-value", Bad: identifier, Message: "configuration revision " + identifier + " not found"}}
+}
+
 // view is the state of the database at one moment.
 type view struct {
 	active, candidate *junos.Tree

@@ -66,6 +66,9 @@ func tryCommit(db *database, s *session, o commitOptions) error {
 func activeHost(db *database) string { return hostOf(db.view().active) }
 
 func hostOf(t *junos.Tree) string {
+	if t == nil {
+		return ""
+	}
 	if n := t.Lookup("system", "host-name"); n != nil {
 		return n.Values[0]
 	}

@@ -98,16 +98,18 @@ func (db *database) openShared(s *session) error {
 	return db.privateInUse(s)
 }
 
-// load applies a text to the candidate, all of it or nothing. The warnings are what did not stop it.
+// load applies a text to the session's candidate, all of it or nothing. The warnings are what did not stop it.
 func (db *database) load(s *session, file string, text []byte, mode junos.Mode) (faults, error) {
-	return db.change(s, func(t *junos.Tree) (faults, error) {
-		warnings, err := t.Load(file, text, mode)
-		found := languageFaults(warnings, string(text))
-		if list, ok := errors.AsType[junos.ErrorList](err); ok {
-			return found, languageFaults(list, string(text))
-		}
-		return found, err
-	})
+	return db.change(s, func(t *junos.Tree) (faults, error) { return loadInto(t, file, text, mode) })
+}
+
+func loadInto(t *junos.Tree, file string, text []byte, mode junos.Mode) (faults, error) {
+	warnings, err := t.Load(file, text, mode)
+	found := languageFaults(warnings, string(text))
+	if list, ok := errors.AsType[junos.ErrorList](err); ok {
+		return found, languageFaults(list, string(text))
+	}
+	return found, err
 }
 
 // change lets f work on a clone of the session's candidate, which then becomes the candidate.
@@ -137,8 +139,13 @@ func (db *database) rollback(s *session, n int) error {
 	if n == 0 {
 		return db.discard(s)
 	}
+	return db.replace(s, func() (*junos.Tree, error) { return db.configurationAt(n) })
+}
+
+// replace makes a configuration that is kept somewhere the session's candidate. what is called with the database locked.
+func (db *database) replace(s *session, what func() (*junos.Tree, error)) error {
 	_, err := db.change(s, func(t *junos.Tree) (faults, error) {
-		old, err := db.configurationAt(n)
+		old, err := what()
 		if err != nil {
 			return nil, err
 		}

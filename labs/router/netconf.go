@@ -128,7 +128,10 @@ func (n *netconf) answer(req *element) (string, error) {
 	op := req.children[0]
 	run := operations[op.name]
 	if run == nil {
-		return "", faults{{Tag: "operation-not-supported", Bad: op.name, Message: "syntax error"}}
+		return "", faults{{Bad: op.name, Message: "syntax error"}}
+	}
+	if changing[op.name] && n.r.readOnly(n.s.user) {
+		return "", faults{{Bad: op.name, Message: "permission denied"}}
 	}
 	body, err := run(n, op)
 	n.log.Debug("netconf operation", "operation", op.name, "err", err)
@@ -179,6 +182,14 @@ func attrName(n xml.Name) string {
 	return n.Local
 }
 
+// spoken is the message as NETCONF clients of real routers have seen it: this one begins with who says it.
+func (x fault) spoken() string {
+	if strings.HasPrefix(x.Message, "statement has no contents") {
+		return "mgd: " + x.Message
+	}
+	return x.Message
+}
+
 // xml writes each fault as an <rpc-error> in Junos's shape: messages between line feeds, the path as an edit banner.
 func (f faults) xml() string {
 	var b strings.Builder
@@ -194,7 +205,7 @@ func (f faults) xml() string {
 		if x.Path != "" {
 			b.WriteString("<error-path>\n" + escapeXML(x.Path) + "\n</error-path>\n")
 		}
-		b.WriteString("<error-message>\n" + escapeXML(x.Message) + "\n</error-message>\n")
+		b.WriteString("<error-message>\n" + escapeXML(x.spoken()) + "\n</error-message>\n")
 		info += tag("bad-element", x.Bad)
 		if x.Pos.Line > 0 {
 			info += fmt.Sprintf("<line-number>%d</line-number>\n<column>%d</column>\n", x.Pos.Line, x.Pos.Col)

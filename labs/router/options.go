@@ -152,6 +152,13 @@ func (r *Router) hostname() string {
 	return r.opts.Hostname
 }
 
+// readOnly tells whether the configuration gives a user the class read-only. The user of the options may do everything
+// as long as the configuration does not name them.
+func (r *Router) readOnly(user string) bool {
+	n := r.db.view().active.Lookup("system", "login", "user", user, "class")
+	return n != nil && len(n.Values) == 1 && n.Values[0] == "read-only" && !n.Inactive
+}
+
 // Listen opens a TCP listener for Serve.
 func Listen(address string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", address)

@@ -2,7 +2,6 @@ package router
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"rhapsode/diffs"
@@ -16,30 +15,42 @@ type operation func(n *netconf, op *element) (string, error)
 
 // operations is every operation that the router serves, by the local name of its element.
 var operations = map[string]operation{
-	"cancel-commit":                (*netconf).cancelCommit,
-	"close-configuration":          (*netconf).closeConfiguration,
-	"close-session":                (*netconf).closeSession,
-	"command":                      (*netconf).command,
-	"commit":                       (*netconf).commitRFC,
-	"commit-configuration":         (*netconf).commitConfiguration,
-	"discard-changes":              (*netconf).discardChanges,
-	"edit-config":                  (*netconf).editConfig,
-	"get":                          (*netconf).get,
-	"get-commit-information":       (*netconf).commitInformation,
-	"get-config":                   (*netconf).getConfig,
-	"get-configuration":            (*netconf).getConfiguration,
-	"get-rollback-information":     (*netconf).rollbackInformation,
-	"get-software-information":     (*netconf).softwareInformation,
-	"get-system-information":       (*netconf).systemInformation,
-	"get-system-users-information": (*netconf).systemUsers,
-	"kill-session":                 (*netconf).killSession,
-	"load-configuration":           (*netconf).loadConfiguration,
-	"lock":                         (*netconf).lockTarget,
-	"lock-configuration":           (*netconf).lockConfiguration,
-	"open-configuration":           (*netconf).openConfiguration,
-	"unlock":                       (*netconf).unlockTarget,
-	"unlock-configuration":         (*netconf).unlockConfiguration,
-	"validate":                     (*netconf).validate,
+	"cancel-commit":                       (*netconf).cancelCommit,
+	"close-configuration":                 (*netconf).closeConfiguration,
+	"close-session":                       (*netconf).closeSession,
+	"command":                             (*netconf).command,
+	"commit":                              (*netconf).commitRFC,
+	"commit-configuration":                (*netconf).commitConfiguration,
+	"discard-changes":                     (*netconf).discardChanges,
+	"edit-config":                         (*netconf).editConfig,
+	"get":                                 (*netconf).get,
+	"get-commit-information":              (*netconf).commitInformation,
+	"get-config":                          (*netconf).getConfig,
+	"get-commit-revision-information":     (*netconf).commitRevision,
+	"get-configuration":                   (*netconf).getConfiguration,
+	"get-rescue-information":              (*netconf).rescueInformation,
+	"get-rollback-information":            (*netconf).rollbackInformation,
+	"get-software-information":            (*netconf).softwareInformation,
+	"get-system-information":              (*netconf).systemInformation,
+	"get-system-uptime-information":       (*netconf).uptime,
+	"get-system-users-information":        (*netconf).systemUsers,
+	"kill-session":                        (*netconf).killSession,
+	"load-configuration":                  (*netconf).loadConfiguration,
+	"lock":                                (*netconf).lockTarget,
+	"lock-configuration":                  (*netconf).lockConfiguration,
+	"open-configuration":                  (*netconf).openConfiguration,
+	"request-delete-rescue-configuration": (*netconf).deleteRescue,
+	"request-save-rescue-configuration":   (*netconf).saveRescue,
+	"unlock":                              (*netconf).unlockTarget,
+	"unlock-configuration":                (*netconf).unlockConfiguration,
+	"validate":                            (*netconf).validate,
+}
+
+// changing are the operations that a user of class read-only may not have.
+var changing = map[string]bool{
+	"cancel-commit": true, "commit": true, "commit-configuration": true, "discard-changes": true, "edit-config": true,
+	"kill-session": true, "load-configuration": true, "lock": true, "lock-configuration": true, "open-configuration": true,
+	"request-delete-rescue-configuration": true, "request-save-rescue-configuration": true, "validate": true,
 }
 
 func (n *netconf) lockConfiguration(*element) (string, error) {
@@ -126,11 +137,24 @@ func (n *netconf) loadConfiguration(op *element) (string, error) {
 
 func (n *netconf) load(op *element) (faults, error) {
 	if v := op.attr("rollback"); v != "" {
-		number, err := strconv.Atoi(v)
+		number, err := rollbackNumber(v)
 		if err != nil {
-			return nil, faults{{Tag: "invalid-value", Bad: "rollback", Message: "invalid numeric value: '" + v + "'"}}
+			return nil, err
 		}
 		return nil, n.r.db.rollback(n.s, number)
+	}
+	if v := op.attr("rescue"); v != "" {
+		if v != "rescue" {
+			return nil, faults{{Tag: "invalid-value", Bad: "rescue", Message: "syntax error, expecting rescue=\"rescue\""}}
+		}
+		return nil, n.r.db.rollbackRescue(n.s)
+	}
+	if v := op.attr("configuration-revision"); v != "" {
+		tree, err := n.r.db.atRevision(v)
+		if err != nil {
+			return nil, err
+		}
+		return nil, n.r.db.replace(n.s, func() (*junos.Tree, error) { return tree, nil })
 	}
 	mode := junos.Merge
 	action := op.attr("action")
@@ -162,32 +186,6 @@ func byOperation(mode junos.Mode) junos.Mode {
 	return mode
 }
 
-// editConfig is the RFC's load; test-option and error-option are accepted, since a load here is all or nothing anyway.
-func (n *netconf) editConfig(op *element) (string, error) {
-	if !op.child("target").has("candidate") {
-		return "", faults{{Tag: "operation-not-supported", Bad: "target", Message: "only the candidate configuration can be edited"}}
-	}
-	mode := junos.Replace
-	if op.value("default-operation") == "replace" {
-		mode = junos.Override
-	}
-	config := op.child("config")
-	var warnings faults
-	var err error
-	switch {
-	case config.has("configuration"):
-		warnings, err = n.r.db.load(n.s, "", config.child("configuration").raw, mode)
-	case op.has("config-text"):
-		warnings, err = n.r.db.load(n.s, "", []byte(op.child("config-text").value("configuration-text")), mode)
-	default:
-		err = faults{{Tag: "missing-element", Bad: "config", Message: "no configuration to load"}}
-	}
-	if err != nil {
-		return "", err
-	}
-	return warnings.xml() + ok, nil
-}
-
 func (n *netconf) discardChanges(*element) (string, error) {
 	if err := n.r.db.rollback(n.s, 0); err != nil {
 		return "", err
@@ -204,12 +202,8 @@ func (n *netconf) getConfiguration(op *element) (string, error) {
 	if committed {
 		tree = v.active
 	}
-	switch op.attr("compare") {
-	case "":
-	case "rollback":
+	if op.attr("compare") != "" {
 		return n.compare(op, tree)
-	default:
-		return "", faults{{Tag: "invalid-value", Bad: "compare", Message: "only compare=\"rollback\" is supported"}}
 	}
 	d := junos.Display{Format: junos.FormatXML, Inherited: op.attr("inherit") == "inherit", Groups: op.attr("groups") == "groups"}
 	if name := op.attr("format"); name != "" {
@@ -266,21 +260,30 @@ func configurationReply(tree *junos.Tree, filter *element, d junos.Display, v vi
 	return text, nil
 }
 
-// compare is `show | compare rollback N`. The text begins with a line feed, and is one when nothing differs.
+// compare is `show | compare rollback N`, or with a revision in the place of the number. The text begins with a line
+// feed, and is one when nothing differs.
 func (n *netconf) compare(op *element, tree *junos.Tree) (string, error) {
-	number := 0
-	if v := op.attr("rollback"); v != "" {
-		var err error
-		if number, err = strconv.Atoi(v); err != nil {
-			return "", faults{{Tag: "invalid-value", Bad: "rollback", Message: "invalid numeric value: '" + v + "'"}}
+	var before *junos.Tree
+	var err error
+	switch how := op.attr("compare"); how {
+	case "rollback":
+		number := op.attr("rollback")
+		if number == "" {
+			number = "0"
 		}
+		before, err = n.historyTree(number)
+	case "configuration-revision":
+		before, err = n.r.db.atRevision(op.attr("configuration-revision"))
+	default:
+		err = faults{{Tag: "invalid-value", Bad: how, Message: "syntax error, expecting compare=\"rollback\" or \"configuration-revision\""}}
 	}
-	before, err := n.r.db.at(number)
 	if err != nil {
 		return "", err
 	}
-	return "<configuration-information>\n<configuration-output>\n" + junos.EscapeText(diffs.Compare(before, tree).String()) +
-		"</configuration-output>\n</configuration-information>\n", nil
+	if format := op.attr("format"); format != "" && format != "text" {
+		return "", faults{{Tag: "operation-not-supported", Bad: format, Message: "the lab router compares in format text only"}}
+	}
+	return outputOf(diffs.Compare(before, tree).String()), nil
 }
 
 // getConfig is the RFC's own form: XML, from the running or the candidate configuration.

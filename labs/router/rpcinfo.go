@@ -3,11 +3,9 @@ package router
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
-	"rhapsode/diffs"
 	"rhapsode/diffs/junos"
 )
 
@@ -27,46 +25,6 @@ func (n *netconf) killSession(op *element) (string, error) {
 	return ok, nil
 }
 
-func (n *netconf) commitInformation(*element) (string, error) {
-	var b strings.Builder
-	b.WriteString("<commit-information>\n")
-	for _, e := range n.r.db.history() {
-		fmt.Fprintf(&b, "<commit-history>\n<sequence-number>%d</sequence-number>\n", e.Number)
-		b.WriteString(tag("user", e.User) + tag("client", e.Client))
-		fmt.Fprintf(&b, "<date-time junos:seconds=\"%d\">%s</date-time>\n", e.Time.Unix(), e.Time.UTC().Format(stamp))
-		b.WriteString(tag("comment", e.Comment) + tag("log", e.Log) + "</commit-history>\n")
-	}
-	b.WriteString("</commit-information>\n")
-	return b.String(), nil
-}
-
-// historyTree is the configuration of a number in a request.
-func (n *netconf) historyTree(number string) (*junos.Tree, error) {
-	at, err := strconv.Atoi(number)
-	if err != nil {
-		return nil, faults{{Tag: "invalid-value", Bad: "rollback", Message: "invalid numeric value: '" + number + "'"}}
-	}
-	return n.r.db.at(at)
-}
-
-// rollbackInformation sends a configuration of the history, or the difference from <compare> to it.
-func (n *netconf) rollbackInformation(op *element) (string, error) {
-	tree, err := n.historyTree(op.value("rollback"))
-	if err != nil {
-		return "", err
-	}
-	text := tree.Text()
-	if v := op.value("compare"); v != "" {
-		other, err := n.historyTree(v)
-		if err != nil {
-			return "", err
-		}
-		text = diffs.Compare(tree, other).String()
-	}
-	return "<rollback-information>\n<configuration-information>\n<configuration-output>\n" + junos.EscapeText(text) +
-		"</configuration-output>\n</configuration-information>\n</rollback-information>\n", nil
-}
-
 func (n *netconf) systemInformation(*element) (string, error) {
 	return "<system-information>\n" + tag("hardware-model", modelName) + tag("os-name", "junos") + tag("os-version", releaseName) +
 		tag("serial-number", "LAB0000000") + tag("host-name", n.r.hostname()) + "</system-information>\n", nil
@@ -82,7 +40,8 @@ func (n *netconf) softwareInformation(*element) (string, error) {
 
 func (n *netconf) software() string {
 	return "<software-information>\n" + tag("host-name", n.r.hostname()) + tag("product-model", modelName) + tag("product-name", modelName) +
-		tag("junos-version", releaseName) + "</software-information>\n"
+		tag("junos-version", releaseName) + "<package-information>\n" + tag("name", "junos") +
+		tag("comment", "JUNOS Software Release ["+releaseName+"]") + "</package-information>\n</software-information>\n"
 }
 
 // softwareEverywhere is `show version invoke-on all-routing-engines`, which PyEZ asks first.

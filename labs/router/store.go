@@ -79,6 +79,7 @@ func (x commitIndex) revisions() map[int]bool {
 //	commits.json          the commit log; its rename is the moment of a commit
 //	revisions/N.conf      one committed text each, never changed once it is there
 //	junos.conf            a copy of the active text for people to look at, repaired at start
+//	rescue.conf           the rescue configuration, if one was saved
 //	ssh_host_ed25519_key  the host key (see hostKey)
 //	lock                  held while a process uses the directory
 //
@@ -88,6 +89,8 @@ type store struct {
 	log  *slog.Logger
 	held *os.File       // the locked file `lock`
 	mem  map[int]string // texts, when dir is empty
+
+	rescue *string // the same for the rescue configuration; nil: none
 
 	// before is called before each risky step: a test dies there by panic, or makes the step fail. Nil outside tests.
 	before func(step string) error

@@ -17,6 +17,11 @@ var errStep = errors.New("no space left on device")
 // commitDying commits with the store stopping at step number at, by panic (as a killed process would) or with an
 // error. It tells which step that was, "" when the commit came to its end, and what the commit returned.
 func commitDying(db *database, s *session, at int, kill bool) (step string, err error) {
+	return dying(db, at, kill, func() error { return tryCommit(db, s, commitOptions{Log: "T1 risky"}) })
+}
+
+// dying is commitDying of anything that writes.
+func dying(db *database, at int, kill bool, f func() error) (step string, err error) {
 	n := 0
 	db.store.before = func(name string) error {
 		if n++; n-1 != at {
@@ -34,7 +39,8 @@ func commitDying(db *database, s *session, at int, kill bool) (step string, err 
 			panic(p)
 		}
 	}()
-	return step, tryCommit(db, s, commitOptions{Log: "T1 risky"})
+	err = f()
+	return step, err
 }
 
 // TestKilledAtEveryStep kills the process, as far as the state directory can tell, before each step of a commit. What
@@ -149,6 +155,47 @@ func TestUnknownCommitLog(t *testing.T) {
 		}
 		if _, err := openDatabase(dir, nil, time.Minute, engines{names: []string{"re0"}}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("commit log %s: %v, want %q", content, err, want)
+		}
+	}
+}
+
+// TestRescueKilled kills the process, as far as the state directory can tell, before each step of saving and of deleting
+// the rescue configuration: what is there afterwards is the old or the new one, whole.
+func TestRescueKilled(t *testing.T) {
+	for name, change := range map[string]func(*database) error{"save": (*database).saveRescue, "delete": (*database).deleteRescue} {
+		steps := 0
+		for step := "?"; step != ""; steps++ {
+			dir := t.TempDir()
+			db := open(t, dir)
+			if err := db.saveRescue(); err != nil {
+				t.Fatal(err)
+			}
+			a := db.tester("alice")
+			setHost(t, db, a, "r1")
+			commit(t, db, a, commitOptions{})
+			var err error
+			step, err = dying(db, steps, true, func() error { return change(db) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := db.close(); err != nil {
+				t.Fatal(err)
+			}
+			again := open(t, dir)
+			tree, err := again.rescue()
+			if name == "save" && (err != nil || hostOf(tree) != "r0" && hostOf(tree) != "r1") {
+				t.Errorf("save killed before %q: %v", step, err)
+			}
+			if err == nil && name == "delete" && hostOf(tree) != "r0" {
+				t.Errorf("delete killed before %q left host %s", step, hostOf(tree))
+			}
+			done := step == "" || step == "rescue sync" || step == "rescue removed"
+			if name == "delete" && (err == nil) == done || name == "save" && (hostOf(tree) == "r1") != done {
+				t.Errorf("%s killed before %q: %v, %s", name, step, err, hostOf(tree))
+			}
+		}
+		if want := map[string]int{"save": 5, "delete": 3}[name]; steps != want {
+			t.Errorf("%s has %d steps, want %d", name, steps, want)
 		}
 	}
 }

@@ -145,7 +145,7 @@ func TestEnvelope(t *testing.T) {
 		"<rpc>":            "malformed-message",
 		"<hi/>":            "unknown-element",
 		"<rpc/>":           "missing-element",
-		"<rpc><no/></rpc>": "operation-not-supported",
+		"<rpc><no/></rpc>": "operation-failed",
 	} {
 		nc.write(request)
 		if got := nc.read(); !strings.Contains(got, "<error-tag>"+want+"</error-tag>") {
