@@ -3,7 +3,7 @@
 //
 // It is not the lab router: Router has no protocol, no disk and only as much of a commit check as the suite needs.
 //
-// It may import devices, diffs and diffs/junos; only tests import it.
+// It may import devices, devices/dial, diffs and diffs/junos; only tests import it.
 package devicetest
 
 import (

@@ -1,8 +1,6 @@
 package netconf
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,128 +20,36 @@ import (
 	"rhapsode/diffs/junos"
 )
 
-const (
-	labDevice   = "cr1.ams.example.net"
-	labPassword = "lab-password"
-	addSuite    = "set policy-options prefix-list SUITE 198.51.100.0/24\n"
-)
+const addSuite = "set policy-options prefix-list SUITE 198.51.100.0/24\n"
 
-// binary is the lab router, built when the first test wants it. The driver knows it as a process only.
-var binary struct {
-	once sync.Once
-	dir  string
-	name string
-	err  error
-}
+// labs are lab routers. The driver knows them as processes only.
+var labs devicetest.Labs
 
 func TestMain(m *testing.M) {
 	if os.Getenv(victimEnv) != "" {
 		os.Exit(victim())
 	}
 	code := m.Run()
-	if binary.dir != "" {
-		if err := os.RemoveAll(binary.dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
+	if err := labs.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
 	}
 	os.Exit(code)
 }
 
-func labBinary(t *testing.T) string {
-	t.Helper()
-	binary.once.Do(func() {
-		if binary.dir, binary.err = os.MkdirTemp("", "labrouter"); binary.err != nil {
-			return
-		}
-		binary.name = filepath.Join(binary.dir, "labrouter")
-		out, err := exec.Command("go", "build", "-o", binary.name, "rhapsode/cmd/labrouter").CombinedOutput()
-		if err != nil {
-			binary.err = fmt.Errorf("build lab router: %w\n%s", err, out)
-		}
-	})
-	if binary.err != nil {
-		t.Fatal(binary.err)
-	}
-	return binary.name
-}
-
 // lab is a lab router at work.
 type lab struct {
-	port      string
-	sshConfig string
-	dialer    *dial.Dialer
+	*devicetest.Lab
 }
 
 // startLab starts a lab router that runs devicetest.Config; unit is how long a minute of a confirm window lasts.
 func startLab(t *testing.T, unit time.Duration, args ...string) *lab {
 	t.Helper()
-	dir := t.TempDir()
-	config, known := filepath.Join(dir, "config"), filepath.Join(dir, "known_hosts")
-	writeFile(t, config, devicetest.Config)
-	l := &lab{port: freePort(t), sshConfig: filepath.Join(dir, "ssh_config")}
-	cmd := exec.Command(labBinary(t), append([]string{
-		"serve", "--hostname", "cr1", "--listen", "127.0.0.1:" + l.port, "--user", "lab",
-		"--config", config, "--state", filepath.Join(dir, "state"), "--known-hosts", known, "--confirm-unit", unit.String(),
-	}, args...)...)
-	cmd.Env = append(os.Environ(), "LABROUTER_PASSWORD="+labPassword)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Errorf("stop lab router: %v", err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("lab router: %v\n%s", err, stderr.String())
-		}
-	})
-	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || strings.TrimSpace(line) != "ready" {
-		t.Fatalf("the lab router says %q, %v\n%s", line, err, stderr.String())
-	}
-	writeFile(t, l.sshConfig, "Host *\n  HostName 127.0.0.1\n  Port "+l.port+"\n  User lab\n  UserKnownHostsFile "+known+"\n  GlobalKnownHostsFile none\n  ConnectTimeout 10\n")
-	l.dialer = newDialer(t, l.sshConfig, labPassword)
-	return l
-}
-
-func newDialer(t *testing.T, sshConfig, password string) *dial.Dialer {
-	t.Helper()
-	d, err := dial.New(dial.Config{ConfigFile: sshConfig, Password: func(string, string) (string, error) { return password, nil }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-func writeFile(t *testing.T, name, text string) {
-	t.Helper()
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // only its port is wanted
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return &lab{labs.Start(t, "", unit, args...)}
 }
 
 func (l *lab) open(ctx context.Context) (devices.Device, error) {
-	d, err := Dial(ctx, l.dialer, dial.Target{Device: labDevice, Host: labDevice}, Options{Timeout: 20 * time.Second})
+	d, err := Dial(ctx, l.Dialer, l.Target(), Options{Timeout: 20 * time.Second})
 	if err != nil {
 		return nil, err // not a nil *Device in an interface
 	}
@@ -165,18 +70,7 @@ func (l *lab) mustOpen(t *testing.T) devices.Device {
 	return d
 }
 
-// edit leaves uncommitted edits in the shared candidate, as somebody does who takes no lock.
-func (l *lab) edit(t *testing.T, set string) {
-	t.Helper()
-	d, ok := l.mustOpen(t).(*Device)
-	if !ok {
-		t.Fatal("not a netconf device")
-	}
-	c := &candidate{d: d, held: true}
-	if _, err := c.Load(t.Context(), diffs.Change{Mode: junos.Set, Text: set}); err != nil {
-		t.Fatal(err)
-	}
-}
+func (l *lab) edit(t *testing.T, set string) { l.Edit(t, set) }
 
 func (l *lab) fingerprint(t *testing.T) string {
 	t.Helper()
@@ -249,7 +143,7 @@ func TestApply(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	l := startLab(t, time.Minute)
 	before := l.fingerprint(t)
-	closedPort := freePort(t)
+	closedPort := devicetest.FreePort(t)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -259,19 +153,19 @@ func TestRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(l.sshConfig)
+	text, err := os.ReadFile(l.SSHConfig)
 	if err != nil {
 		t.Fatal(err)
 	}
 	with := func(old, replacement, password string) func(context.Context) (devices.Device, error) {
 		name := filepath.Join(t.TempDir(), "ssh_config")
-		writeFile(t, name, strings.ReplaceAll(string(text), old, replacement))
-		other := &lab{dialer: newDialer(t, name, password)}
+		devicetest.WriteFile(t, name, strings.ReplaceAll(string(text), old, replacement))
+		other := &lab{&devicetest.Lab{Dialer: devicetest.NewDialer(t, name, password)}}
 		return other.open
 	}
 	badKnown := filepath.Join(t.TempDir(), "known_hosts")
-	writeFile(t, badKnown, "[127.0.0.1]:"+l.port+" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAlDsVAsXnF7ZqP1l2NBqFvGmGZrDzPyRmDfRJRvNDRB\n")
-	knownLine := "UserKnownHostsFile " + filepath.Join(filepath.Dir(l.sshConfig), "known_hosts")
+	devicetest.WriteFile(t, badKnown, "[127.0.0.1]:"+l.Port+" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAlDsVAsXnF7ZqP1l2NBqFvGmGZrDzPyRmDfRJRvNDRB\n")
+	knownLine := "UserKnownHostsFile " + filepath.Join(filepath.Dir(l.SSHConfig), "known_hosts")
 
 	plan := review(t, l, addSuite)
 	t.Run("connect", func(t *testing.T) {
@@ -280,11 +174,11 @@ func TestRefusals(t *testing.T) {
 			is   func(error) bool
 			want string
 		}{
-			"closed port":      {with("Port "+l.port, "Port "+closedPort, labPassword), is[*devices.UnreachableError], "connection refused"},
-			"silence":          {with("Port "+l.port, "ConnectTimeout 1\n  Port "+silentPort, labPassword), is[*devices.UnreachableError], "no answer within 1s"},
+			"closed port":      {with("Port "+l.Port, "Port "+closedPort, devicetest.LabPassword), is[*devices.UnreachableError], "connection refused"},
+			"silence":          {with("Port "+l.Port, "ConnectTimeout 1\n  Port "+silentPort, devicetest.LabPassword), is[*devices.UnreachableError], "no answer within 1s"},
 			"wrong password":   {with("", "", "wrong"), is[*devices.AuthError], "refused"},
-			"changed host key": {with(knownLine, "UserKnownHostsFile "+badKnown, labPassword), is[*devices.HostKeyError], "has changed"},
-			"unknown host key": {with(knownLine, "UserKnownHostsFile none", labPassword), is[*devices.HostKeyError], "is unknown"},
+			"changed host key": {with(knownLine, "UserKnownHostsFile "+badKnown, devicetest.LabPassword), is[*devices.HostKeyError], "has changed"},
+			"unknown host key": {with(knownLine, "UserKnownHostsFile none", devicetest.LabPassword), is[*devices.HostKeyError], "is unknown"},
 		} {
 			t.Run(name, func(t *testing.T) { refuses(t, plan, c.dial, c.is, c.want) })
 		}
@@ -325,7 +219,7 @@ func refuses(t *testing.T, plan diffs.DevicePlan, open func(context.Context) (de
 	}
 	out, err := run.Apply(t.Context(), []devices.Job{{Plan: plan, Dial: open}}, devices.ApplyOptions{Confirm: 3 * time.Minute})
 	if err != nil || len(out) != 1 || out[0].Result != devices.NotCommitted || !is(out[0].Err) || !strings.Contains(out[0].Err.Error(), want) ||
-		!strings.Contains(out[0].Err.Error(), labDevice) {
+		!strings.Contains(out[0].Err.Error(), devicetest.LabDevice) {
 		t.Errorf("outcome %s: %v; want %q", out[0], out[0].Err, want)
 	}
 }
@@ -348,11 +242,11 @@ func victim() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	dialer, err := dial.New(dial.Config{ConfigFile: os.Getenv(victimSSH), Password: func(string, string) (string, error) { return labPassword, nil }})
+	dialer, err := dial.New(dial.Config{ConfigFile: os.Getenv(victimSSH), Password: func(string, string) (string, error) { return devicetest.LabPassword, nil }})
 	if err != nil {
 		return fail(err)
 	}
-	l := &lab{dialer: dialer}
+	l := &lab{&devicetest.Lab{Dialer: dialer}}
 	ctx := context.Background()
 	dev, err := l.open(ctx)
 	if err != nil {
@@ -399,7 +293,7 @@ func TestKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd := exec.Command(exe)
-			cmd.Env = append(os.Environ(), victimEnv+"="+at, victimDir+"="+state, victimSSH+"="+l.sshConfig)
+			cmd.Env = append(os.Environ(), victimEnv+"="+at, victimDir+"="+state, victimSSH+"="+l.SSHConfig)
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL { //nolint:errcheck,forcetypeassert // Linux
 				t.Fatalf("the victim was not killed: %v\n%s", err, out)
@@ -413,7 +307,7 @@ func TestKilled(t *testing.T) {
 			}
 			defer run.Close() //nolint:errcheck // a test's
 			left := run.Unfinished()
-			if len(left) != 1 || left[0].Device != labDevice || left[0].User != "alice" {
+			if len(left) != 1 || left[0].Device != devicetest.LabDevice || left[0].User != "alice" {
 				t.Fatalf("unfinished %v", left)
 			}
 			end, err := devices.Settle(t.Context(), l.mustOpen(t), left[0])

@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"rhapsode/devices"
+	"rhapsode/devices/devicetest"
+)
+
+// labs are lab routers. The driver knows them as processes only.
+var labs devicetest.Labs
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := labs.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func open(ctx context.Context, l *devicetest.Lab) (devices.Device, error) {
+	d, err := Dial(ctx, l.Dialer, l.Target(), Options{Timeout: 20 * time.Second})
+	if err != nil {
+		return nil, err // not a nil *Device in an interface
+	}
+	return d, nil
+}
+
+func TestContract(t *testing.T) {
+	devicetest.Run(t, func(t *testing.T) devicetest.Subject {
+		l := labs.Start(t, "", time.Second)
+		return devicetest.Subject{
+			Open:   func(ctx context.Context) (devices.Device, error) { return open(ctx, l) },
+			Edit:   func(t *testing.T, set string) { l.Edit(t, set) },
+			Minute: time.Second,
+		}
+	})
+}
