@@ -56,9 +56,10 @@ type ApplyOptions struct {
 	Checks []Check
 	// AcceptUnrelated goes on when the running configuration moved, if only hierarchies outside the change moved.
 	AcceptUnrelated bool
-	// Synchronize commits on both routing engines.
+	// Synchronize commits on both routing engines, also where the device does not tell that it has two. A device that
+	// does, or whose configuration has `system commit synchronize`, is committed on both in every case.
 	Synchronize bool
-	// Force goes on where a plan could lock us out.
+	// Force goes on where a plan could lock us out, and where the second routing engine cannot take it.
 	Force bool
 	// Ignore holds what devices warn of and is known to be harmless; it is noted, not shown as a warning.
 	Ignore []Ignore
@@ -122,21 +123,23 @@ type transaction struct {
 	log  *slog.Logger
 	out  Outcome
 
-	ignore     ignoring
-	unheard    []Warning // of the commit, which no rule ignores
-	first      Device    // session A: holds the lock from StepLock on
-	candidate  Candidate
-	second     Device // session B: only reads, unless A dies
-	running    *junos.Tree
-	before     Snapshot
-	sent       bool      // a commit was sent: the device may have the change
-	landed     bool      // the device's history has our commit
-	deadline   time.Time // when the device rolls back, not later than it really does
-	checkTook  time.Duration
-	takenOver  Candidate // B's lock, where A died
-	unchanged  bool
-	firstLost  bool // the first session died at the commit, and its lock with it
-	confirming bool // a confirm was sent
+	ignore  ignoring
+	unheard []Warning // of the commit, which no rule ignores
+
+	synchronize, enginesUnknown bool   // commits are for both routing engines; the device does not tell how many it has
+	first                       Device // session A: holds the lock from StepLock on
+	candidate                   Candidate
+	second                      Device // session B: only reads, unless A dies
+	running                     *junos.Tree
+	before                      Snapshot
+	sent                        bool      // a commit was sent: the device may have the change
+	landed                      bool      // the device's history has our commit
+	deadline                    time.Time // when the device rolls back, not later than it really does
+	checkTook                   time.Duration
+	takenOver                   Candidate // B's lock, where A died
+	unchanged                   bool
+	firstLost                   bool // the first session died at the commit, and its lock with it
+	confirming                  bool // a confirm was sent
 }
 
 // Apply performs a reviewed plan on a device: the transaction of the steps above. dev is the first session; the caller
@@ -359,6 +362,9 @@ func (t *transaction) fingerprint(ctx context.Context) error {
 	if t.running, err = junos.Parse(t.plan.Device, []byte(text), nil); err != nil {
 		return fmt.Errorf("%s: read running configuration: %w", t.plan.Device, err)
 	}
+	if t.enginesUnknown {
+		t.synchronize = t.synchronize || synchronizes(t.running)
+	}
 	got := t.running.Fingerprint()
 	t.out.Before = got
 	if got == t.plan.Fingerprint {
@@ -409,15 +415,34 @@ func (t *transaction) compare(ctx context.Context) error {
 			return &ReviewError{Device: t.plan.Device, Reviewed: t.plan.Compare, Now: now}
 		}
 	} else {
-		edits, err := candidateEdits(ctx, t.candidate, t.plan.Device, t.running)
+		after, err := candidateTree(ctx, t.candidate, t.plan.Device)
 		if err != nil {
 			return err
 		}
-		if !t.plan.SameEdits(edits) {
+		if edits := diffs.Edits(t.running, after); !t.plan.SameEdits(edits) {
 			return &ReviewError{Device: t.plan.Device, Reviewed: strings.Join(t.plan.Edits, "\n"), Now: strings.Join(edits, "\n")}
 		}
 	}
 	t.unchanged = now == ""
+	if t.unchanged {
+		return nil
+	}
+	return t.guardLockout()
+}
+
+// guardLockout refuses what could lock us out, unless forced; the rest is noted.
+func (t *transaction) guardLockout() error {
+	after, err := t.changed()
+	if err != nil {
+		return fmt.Errorf("%s: look for ways to be locked out: %w", t.plan.Device, err)
+	}
+	risks := Risks(t.running, after, accessOf(t.first))
+	if list := refusals(risks); len(list) > 0 && !t.opts.Force {
+		return &LockoutError{Device: t.plan.Device, Risks: list}
+	}
+	for _, r := range risks {
+		t.note("%s", r)
+	}
 	return nil
 }
 

@@ -59,7 +59,7 @@ func TestApply(t *testing.T) {
 			b.Errorf("steps %s, want %s", got, want)
 		}
 		// The first session sends nothing but the commits from load to the end.
-		if got, want := strings.Join(b.router.Calls(), ", "), "first open, first history, first query, first query, first query, first lock, first history, first running, first load, first compare, "+
+		if got, want := strings.Join(b.router.Calls(), ", "), "first open, first history, first query, first query, first query, first query, first lock, first history, first running, first load, first compare, "+
 			"first check, first commit, second open, second history, second running, second query, second query, second query, second history, second history, second running, first confirm, "+
 			"second history, second running, first discard"; got != want {
 			b.Errorf("calls\n%s\nwant\n%s", got, want)

@@ -11,7 +11,7 @@ import (
 
 // commitOptions are those of the commit that opens the window, or of the one that ends it.
 func (t *transaction) commitOptions(confirm time.Duration) CommitOptions {
-	return CommitOptions{Comment: t.out.Comment, Confirm: confirm, Synchronize: t.opts.Synchronize}
+	return CommitOptions{Comment: t.out.Comment, Confirm: confirm, Synchronize: t.synchronize}
 }
 
 // sendCommit sends a commit that an interrupt does not cut short: its answer is worth waiting for.

@@ -70,8 +70,13 @@ func (o ReviewOptions) Review(ctx context.Context, dev Device, changes ...diffs.
 	if plan.Compare, err = candidate.Compare(ctx); err != nil || plan.Compare == "" {
 		return plan, err
 	}
-	if plan.Edits, err = candidateEdits(ctx, candidate, dev.Name(), running); err != nil {
+	after, err := candidateTree(ctx, candidate, dev.Name())
+	if err != nil {
 		return plan, err
+	}
+	plan.Edits = diffs.Edits(running, after)
+	for _, r := range Risks(running, after, accessOf(dev)) {
+		plan.Risks = append(plan.Risks, r.String())
 	}
 	return plan, reviewed(&plan, ignore)(candidate.Check(ctx))
 }
@@ -90,8 +95,8 @@ func reviewed(plan *diffs.DevicePlan, ignore ignoring) func([]Warning, error) er
 	}
 }
 
-// candidateEdits is the substance of what a candidate would commit.
-func candidateEdits(ctx context.Context, c Candidate, device string, running *junos.Tree) ([]string, error) {
+// candidateTree is what a candidate would commit.
+func candidateTree(ctx context.Context, c Candidate, device string) (*junos.Tree, error) {
 	texter, ok := c.(Texter)
 	if !ok {
 		return nil, fmt.Errorf("%s: this connection cannot print the candidate, so its edits cannot be compared", device)
@@ -104,7 +109,7 @@ func candidateEdits(ctx context.Context, c Candidate, device string, running *ju
 	if err != nil {
 		return nil, fmt.Errorf("%s: read candidate: %w", device, err)
 	}
-	return diffs.Edits(running, tree), nil
+	return tree, nil
 }
 
 // historyDepth is how far back what moved, and who deactivated, is looked for: each step is a query.

@@ -126,3 +126,34 @@ func TestIgnoredErrors(t *testing.T) {
 		})
 	}
 }
+
+// TestLockoutGuard: refused at review in words, refused at apply in deed, and done where it is forced.
+func TestLockoutGuard(t *testing.T) {
+	prepare := func(b *bench) {
+		b.router.Access = devices.Access{User: "lab"}
+		b.must(b.router.CommitAs("bob", "set system login user lab class super-user\nset system services netconf ssh\n", "T9", 0))
+		b.before = b.router.Text()
+		b.plan = b.review(change("delete system login user lab\nset system authentication-order radius\n"))
+	}
+	inBubble(t, func(b *bench) {
+		prepare(b)
+		if got := strings.Join(b.plan.Risks, "\n"); !strings.Contains(got, "could lock us out: our own user lab is removed") || !strings.Contains(got, "look at it, for it decides who gets in: system authentication-order changes") {
+			b.Errorf("the review says %q", got)
+		}
+		out, err := b.apply(b.Context())
+		b.want(out, err, devices.NotCommitted)
+		if e, ok := errors.AsType[*devices.LockoutError](err); !ok || len(e.Risks) != 1 || !strings.Contains(devices.Hint(err), "--force") || out.Step != devices.StepCompare {
+			b.Errorf("in %s: %v", out.Step, err)
+		}
+		b.untouched()
+	})
+	inBubble(t, func(b *bench) {
+		prepare(b)
+		b.opts.Force = true
+		out, err := b.apply(b.Context())
+		b.want(out, err, devices.Committed)
+		if !strings.Contains(strings.Join(out.Notes, "\n"), "could lock us out") {
+			b.Errorf("notes %q", out.Notes)
+		}
+	})
+}

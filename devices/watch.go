@@ -18,8 +18,11 @@ func (t *transaction) snapshot(ctx context.Context) error {
 	if t.before, err = TakeSnapshot(ctx, t.first, t.opts.Rules); err != nil {
 		return fmt.Errorf("%s: take a snapshot: %w", t.plan.Device, err)
 	}
+	err = t.engines(ctx)
 	t.out.Notes = append(t.out.Notes, t.before.missed()...)
-	return nil
+	_, t.enginesUnknown = t.before.Missing[subjectEngines]
+	delete(t.before.Missing, subjectEngines) // it is not asked again
+	return err
 }
 
 // settleTime is how long after the commit the device may take.

@@ -168,7 +168,7 @@ func TestChecksCannotAsk(t *testing.T) {
 	})
 	t.Run("the second session breaks at the checks", func(t *testing.T) {
 		inBubble(t, func(b *bench) {
-			for range 3 {
+			for range 4 {
 				b.router.Fail(devicetest.Query, nil)
 			}
 			b.router.Fail(devicetest.Query, &devicetest.Fault{Lose: true})

@@ -22,6 +22,9 @@ type guardDevice struct {
 	locked bool
 }
 
+// Unwrap is the device that is guarded.
+func (g *guardDevice) Unwrap() devices.Device { return g.Device }
+
 // Lock takes the lock.
 func (g *guardDevice) Lock(ctx context.Context) (devices.Candidate, error) {
 	g.t.Helper()

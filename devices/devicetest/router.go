@@ -81,6 +81,10 @@ type Router struct {
 	Minute time.Duration
 	// Warns holds what commit checks and commits warn of, by phase (check, commit).
 	Warns map[string]string
+	// Access is the way in that sessions tell.
+	Access devices.Access
+	// NoSecond is what the router says to a commit that is to be synchronized, and refuses; empty: it does it.
+	NoSecond string
 
 	mu        sync.Mutex
 	name      string
@@ -92,6 +96,8 @@ type Router struct {
 	answers   map[devices.Op]func(running string) (string, error)
 	faults    map[Operation][]*Fault
 	calls     []string
+
+	synchronized []bool
 }
 
 // NewRouter makes a router that runs config.
@@ -112,16 +118,6 @@ func NewRouter(name, config string) (*Router, error) {
 		r.Answer(op, func(string) (string, error) { return text, nil })
 	}
 	return r, nil
-}
-
-const noAlarms = "<alarm-information><alarm-summary><no-active-alarms/></alarm-summary></alarm-information>"
-
-// Answer sets what the router answers to a command from now on, given the configuration that it runs. Nil: it does not
-// know the command. At the start it has no BGP, no alarms and one routing engine.
-func (r *Router) Answer(op devices.Op, f func(running string) (string, error)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.answers[op] = f
 }
 
 // Fail makes the next call of the operation that has no fault yet go wrong. Nil lets that call pass.
@@ -335,6 +331,9 @@ func (s *session) dropLocked() {
 	}
 }
 
+// Access is the way in.
+func (s *session) Access() devices.Access { return s.r.Access }
+
 // Name is the router's name.
 func (s *session) Name() string { return s.r.name }
 
@@ -474,16 +473,6 @@ func (r *Router) checkLocked(phase string) error {
 	return nil
 }
 
-// warning is what the router warns of in a phase.
-func (r *Router) warning(phase string) []devices.Warning {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.Warns[phase] == "" {
-		return nil
-	}
-	return []devices.Warning{{Device: r.name, Phase: phase, Message: r.Warns[phase]}}
-}
-
 // Check looks for undefined policies, and like Junos ends an open window.
 func (c *candidate) Check(ctx context.Context) ([]devices.Warning, error) {
 	return c.s.r.warning("check"), c.s.call(ctx, Check, func() error {
@@ -514,6 +503,10 @@ func (c *candidate) Commit(ctx context.Context, opts devices.CommitOptions) ([]d
 		if err := r.checkLocked("commit"); err != nil {
 			return err
 		}
+		if opts.Synchronize && r.NoSecond != "" {
+			return &devices.CommitError{Device: r.name, Phase: "commit", Severity: "error", Message: r.NoSecond}
+		}
+		r.synchronized = append(r.synchronized, opts.Synchronize)
 		r.publish(r.candidate, devices.Commit{User: c.s.user, Client: "netconf", Comment: opts.Comment, Confirm: opts.Confirm})
 		return nil
 	})

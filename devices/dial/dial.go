@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -296,6 +297,25 @@ func (c *Conn) reason(err error) error {
 		return c.lost
 	}
 	return err
+}
+
+// Access is the way in, as far as it is known: behind a jump host the device sees that host, not us.
+func (c *Conn) Access() devices.Access {
+	a := devices.Access{User: c.client.User()}
+	if c.under == nil {
+		a.Local, a.Remote = addrPort(c.client.RemoteAddr()), addrPort(c.client.LocalAddr())
+	} else if at, err := netip.ParseAddrPort(c.addr); err == nil { // a name is resolved by the jump host
+		a.Local = at
+	}
+	return a
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		at := t.AddrPort()
+		return netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
+	}
+	return netip.AddrPort{}
 }
 
 // Addr is what was dialed, HOST:PORT.

@@ -50,10 +50,12 @@ const closeTimeout = 5 * time.Second
 type Device struct {
 	opts    Options
 	session *session
+	access  devices.Access
 }
 
 var (
 	_ devices.Device    = (*Device)(nil)
+	_ devices.Accessor  = (*Device)(nil)
 	_ devices.Candidate = (*candidate)(nil)
 	_ devices.Texter    = (*candidate)(nil)
 )
@@ -97,8 +99,12 @@ func Dial(ctx context.Context, dialer *dial.Dialer, target dial.Target, opts Opt
 	if err != nil {
 		return nil, &devices.UnreachableError{Device: target.Device, Addr: conn.Addr(), Err: err}
 	}
+	d.access = conn.Access()
 	return d, nil
 }
+
+// Access is the way in, of a device that was dialed.
+func (d *Device) Access() devices.Access { return d.access }
 
 // connected is a stream that takes its connection along when it is closed. The connection goes first: closing a channel
 // of a connection whose peer is gone would not end a Read on it.
