@@ -75,3 +75,13 @@ func (g *golden) want(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 }
+
+// has tells whether the case has a part.
+func (g *golden) has(name string) bool {
+	for _, f := range g.archive.Files {
+		if f.Name == name {
+			return true
+		}
+	}
+	return false
+}

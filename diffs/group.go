@@ -65,6 +65,33 @@ type DeviceResult struct {
 	Warnings []string   // what the device or the tool warned of
 	Held     []Held     // what stays inactive
 	Orphans  [][]string // what an earlier run rendered and this one does not, as paths
+	Risks    []string   // how the change could lock us out, or what of it to look at for that
+
+	// For a report of what a device has that is not rendered:
+	Unmanaged []string     // the topmost statements that no template renders, as they are typed
+	ByHand    []HandCommit // what people have committed since our last run, the newest first
+}
+
+// HandCommit is a commit on a device that none of our runs has made.
+type HandCommit struct {
+	Number  int       `json:"number"` // in the device's history
+	Time    time.Time `json:"time"`
+	User    string    `json:"user"`
+	Client  string    `json:"client,omitempty"`
+	Comment string    `json:"comment,omitempty"`
+	Diff    string    `json:"diff,omitempty"` // what it changed; "" if the device does not tell any more
+}
+
+// String says who committed it, when and why.
+func (c HandCommit) String() string {
+	s := fmt.Sprintf("commit %d at %s by %s", c.Number, c.Time.UTC().Format(heldTime), c.User)
+	if c.Client != "" {
+		s += " via " + c.Client
+	}
+	if c.Comment != "" {
+		s += fmt.Sprintf(" %q", c.Comment)
+	}
+	return s
 }
 
 // Group is the devices that a report shows once: same status and the very same diff.
@@ -107,7 +134,7 @@ func GroupByText(results []DeviceResult) []Group {
 
 // note is a line that stands above a diff, with the devices it is true of.
 type note struct {
-	kind    string   // held, warning, orphan, error, hint
+	kind    string   // one of the order in Group.notes
 	text    string   // without the kind
 	devices []string // nil: all devices of the group
 }
@@ -143,6 +170,12 @@ func (g Group) notes() []note {
 		for _, o := range r.Orphans {
 			add(r.Device, "orphan", joinPath(o))
 		}
+		for _, k := range r.Risks {
+			add(r.Device, "risk", k)
+		}
+		for _, u := range r.Unmanaged {
+			add(r.Device, "unmanaged", u)
+		}
 	}
 	for i := range out {
 		if len(out[i].devices) == len(g.Results) {
@@ -150,7 +183,7 @@ func (g Group) notes() []note {
 		}
 	}
 	// Errors first, what a person did next, what is merely noteworthy last.
-	order := []string{"error", "hint", "held", "warning", "orphan"}
+	order := []string{"error", "hint", "risk", "held", "warning", "orphan", "unmanaged"}
 	slices.SortStableFunc(out, func(a, b note) int { return slices.Index(order, a.kind) - slices.Index(order, b.kind) })
 	return out
 }

@@ -16,6 +16,7 @@ var htmlReport = template.Must(template.New("report").Parse(reportHTML))
 
 type htmlPage struct {
 	Title, Created, Counts string
+	Notes                  []string
 	Statuses               []htmlCount
 	Groups                 []htmlGroup
 }
@@ -37,6 +38,12 @@ type htmlGroup struct {
 	Marked  int
 	Lines   []htmlLine
 	NoDiff  string
+	ByHand  []htmlHand
+}
+
+type htmlHand struct {
+	Device, Text string
+	Lines        []htmlLine
 }
 
 type htmlNote struct {
@@ -52,7 +59,7 @@ type htmlLine struct {
 // WriteHTML writes the report as one page that needs nothing beside it: no scripts, no fonts, no requests. It follows the
 // reader's choice of light or dark and prints well.
 func WriteHTML(w io.Writer, r *Report, opts ReportOptions) error {
-	page := htmlPage{Title: r.Title, Counts: r.Counts().String()}
+	page := htmlPage{Title: r.Title, Counts: r.Counts().String(), Notes: each(r.Notes, printable)}
 	if page.Title == "" {
 		page.Title = "Configuration changes"
 	}
@@ -88,26 +95,45 @@ func newHTMLGroup(i int, g Group) htmlGroup {
 	for _, n := range g.notes() {
 		h.Notes = append(h.Notes, htmlNote{n.kind, printable(n.text), n.devices})
 	}
+	for _, r := range g.Results {
+		for _, c := range r.ByHand {
+			h.ByHand = append(h.ByHand, htmlHand{r.Device, printable(c.String()), htmlLines(c.Diff)})
+		}
+	}
 	if g.Text == "" {
 		h.NoDiff = mdNoDiff(g.Status)
 		return h
 	}
-	for line := range strings.Lines(g.Text) {
+	h.Lines = htmlLines(g.Text)
+	for _, l := range h.Lines {
+		switch l.Class {
+		case "add":
+			h.Added++
+		case "del":
+			h.Removed++
+		case "mark":
+			h.Marked++
+		}
+	}
+	return h
+}
+
+// htmlLines gives the lines of a diff with what they are.
+func htmlLines(text string) []htmlLine {
+	var out []htmlLine
+	for line := range strings.Lines(text) {
 		class := "ctx"
 		switch line[0] {
 		case '+':
 			class = "add"
-			h.Added++
 		case '-':
 			class = "del"
-			h.Removed++
 		case '!':
 			class = "mark"
-			h.Marked++
 		case '[', '#':
 			class = "banner"
 		}
-		h.Lines = append(h.Lines, htmlLine{class, line})
+		out = append(out, htmlLine{class, line})
 	}
-	return h
+	return out
 }

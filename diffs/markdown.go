@@ -19,6 +19,12 @@ func WriteMarkdown(w io.Writer, r *Report, opts ReportOptions) error {
 	if !r.Created.IsZero() {
 		fmt.Fprintf(bw, "%s\n\n", r.Created.UTC().Format(heldTime))
 	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(bw, "- %s\n", mdText(n))
+	}
+	if len(r.Notes) > 0 {
+		bw.WriteByte('\n')
+	}
 	fmt.Fprintf(bw, "%s\n", r.Counts())
 	for _, g := range r.groups(opts) {
 		if len(g.Results) == 1 {
@@ -43,15 +49,29 @@ func WriteMarkdown(w io.Writer, r *Report, opts ReportOptions) error {
 		}
 		if g.Text == "" {
 			fmt.Fprintf(bw, "%s\n", mdNoDiff(g.Status))
-			continue
+		} else {
+			mdDiff(bw, g.Text)
 		}
-		fence := strings.Repeat("`", max(3, longestRun(g.Text, '`')+1))
-		fmt.Fprintf(bw, "%sdiff\n%s\n%s\n", fence, strings.TrimSuffix(g.Text, "\n"), fence)
+		for _, r := range g.Results {
+			for _, c := range r.ByHand {
+				fmt.Fprintf(bw, "\n**by hand** %s: %s\n", mdCode(r.Device), mdCode(printable(c.String())))
+				if c.Diff != "" {
+					bw.WriteByte('\n')
+					mdDiff(bw, c.Diff)
+				}
+			}
+		}
 	}
 	if err := bw.Flush(); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+// mdDiff writes a fenced block of kind diff.
+func mdDiff(bw *bufio.Writer, text string) {
+	fence := strings.Repeat("`", max(3, longestRun(text, '`')+1))
+	fmt.Fprintf(bw, "%sdiff\n%s\n%s\n", fence, strings.TrimSuffix(text, "\n"), fence)
 }
 
 // mdNoDiff says what it means that there is no diff to show: only a device that answered has none.

@@ -168,6 +168,11 @@ func (r *Redactor) results(in []DeviceResult) []DeviceResult {
 		d.Warnings = each(d.Warnings, r.Text)
 		d.Orphans = each(d.Orphans, r.path)
 		d.Held = each(d.Held, r.held)
+		d.Risks, d.Unmanaged = each(d.Risks, r.Text), each(d.Unmanaged, r.Text)
+		d.ByHand = each(d.ByHand, func(c HandCommit) HandCommit {
+			c.Comment, c.Diff = r.Text(c.Comment), r.Text(c.Diff)
+			return c
+		})
 		out[i] = d
 	}
 	return out

@@ -18,6 +18,7 @@ const ReportVersion = 1
 type Report struct {
 	Title   string    // a line for the head of Markdown and HTML: "rhapsode diff site:ams"; may be empty
 	Created time.Time // zero: not shown
+	Notes   []string  // lines below the head, about the whole
 	Devices []DeviceResult
 }
 
@@ -82,9 +83,22 @@ func (r *Report) groups(opts ReportOptions) []Group {
 			if groups[i].Text != "" {
 				groups[i].Text = omitted + "\n"
 			}
+			groups[i].Results = each(groups[i].Results, DeviceResult.omit)
 		}
 	}
 	return groups
+}
+
+// omit leaves the diffs out, and that there are some in.
+func (d DeviceResult) omit() DeviceResult {
+	if d.Text != "" {
+		d.Text = omitted + "\n"
+	}
+	d.ByHand = each(d.ByHand, func(c HandCommit) HandCommit {
+		c.Diff = ""
+		return c
+	})
+	return d
 }
 
 // joinPath writes a path as it would be typed.
@@ -177,11 +191,17 @@ func WriteText(w io.Writer, r *Report, opts ReportOptions) error {
 		}
 		return sgr + s + sgrReset
 	}
+	for _, n := range r.Notes {
+		fmt.Fprintln(bw, printable(n))
+	}
+	if len(r.Notes) > 0 {
+		bw.WriteByte('\n')
+	}
 	for _, g := range r.groups(opts) {
 		fmt.Fprintln(bw, paint(sgrBold, groupHead(g)))
 		for _, n := range g.notes() {
 			sgr := sgrYellow
-			if n.kind == "error" {
+			if n.kind == "error" || n.kind == "risk" {
 				sgr = sgrRed
 			}
 			fmt.Fprintln(bw, paint(sgr, n.String()))
@@ -194,6 +214,7 @@ func WriteText(w io.Writer, r *Report, opts ReportOptions) error {
 		if text != "" && !strings.HasSuffix(text, "\n") {
 			bw.WriteByte('\n')
 		}
+		writeByHand(bw, g, opts.Color)
 		bw.WriteByte('\n')
 	}
 	fmt.Fprintln(bw, r.Counts())
@@ -201,6 +222,21 @@ func WriteText(w io.Writer, r *Report, opts ReportOptions) error {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+// writeByHand writes what people have committed on the devices of a group, set off from what would be changed.
+func writeByHand(bw *bufio.Writer, g Group, color bool) {
+	for _, r := range g.Results {
+		for _, c := range r.ByHand {
+			fmt.Fprintf(bw, "by hand (%s): %s\n", r.Device, printable(c.String()))
+			for line := range strings.Lines(visible(c.Diff)) {
+				if color {
+					line = Colorize(line)
+				}
+				bw.WriteString("    " + line)
+			}
+		}
+	}
 }
 
 // groupHead gives "changed (2 devices): a b".
@@ -223,6 +259,7 @@ type reportJSON struct {
 	Version int            `json:"version"`
 	Title   string         `json:"title,omitempty"`
 	Created time.Time      `json:"created,omitzero"`
+	Notes   []string       `json:"notes,omitempty"`
 	Counts  map[string]int `json:"counts"`
 	Devices []deviceJSON   `json:"devices"`
 	Groups  []groupJSON    `json:"groups"`
@@ -237,6 +274,10 @@ type deviceJSON struct {
 	Warnings []string   `json:"warnings,omitempty"`
 	Held     []Held     `json:"held,omitempty"`
 	Orphans  [][]string `json:"orphans,omitempty"`
+	Risks    []string   `json:"risks,omitempty"`
+
+	Unmanaged []string     `json:"unmanaged,omitempty"`
+	ByHand    []HandCommit `json:"by_hand,omitempty"`
 }
 
 type groupJSON struct {
@@ -248,7 +289,7 @@ type groupJSON struct {
 // which of them the other forms show as one group.
 func WriteJSON(w io.Writer, r *Report, opts ReportOptions) error {
 	out := reportJSON{
-		Version: ReportVersion, Title: r.Title, Created: r.Created,
+		Version: ReportVersion, Title: r.Title, Created: r.Created, Notes: r.Notes,
 		Counts: map[string]int{}, Devices: []deviceJSON{}, Groups: []groupJSON{},
 	}
 	for s, n := range r.Counts() {
@@ -259,10 +300,12 @@ func WriteJSON(w io.Writer, r *Report, opts ReportOptions) error {
 		results = opts.Redact.results(results)
 	}
 	for _, d := range results {
-		if opts.OmitDiff && d.Text != "" {
-			d.Text = omitted + "\n"
+		if opts.OmitDiff {
+			d = d.omit()
 		}
-		out.Devices = append(out.Devices, deviceJSON{d.Device, d.Status, d.Text, d.Err, d.Hint, d.Warnings, d.Held, d.Orphans})
+		out.Devices = append(out.Devices, deviceJSON{
+			d.Device, d.Status, d.Text, d.Err, d.Hint, d.Warnings, d.Held, d.Orphans, d.Risks, d.Unmanaged, d.ByHand,
+		})
 	}
 	for _, g := range r.groups(opts) {
 		out.Groups = append(out.Groups, groupJSON{g.Status, g.Devices()})

@@ -17,8 +17,13 @@ func TestReportGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &Report{Title: "rhapsode diff *", Created: reportTime}
+		if g.has("notes.txt") {
+			r.Notes = strings.Split(strings.TrimSpace(g.part(t, "notes.txt")), "\n")
+		}
 		for _, d := range in {
-			r.Devices = append(r.Devices, DeviceResult{d.Device, d.Status, d.Diff, d.Error, d.Hint, d.Warnings, d.Held, d.Orphans})
+			r.Devices = append(r.Devices, DeviceResult{
+				d.Device, d.Status, d.Diff, d.Error, d.Hint, d.Warnings, d.Held, d.Orphans, d.Risks, d.Unmanaged, d.ByHand,
+			})
 		}
 		for _, form := range []struct{ part, writer string }{
 			{"want.txt", "text"}, {"want.md", "markdown"}, {"want.json", "json"}, {"want.html", "html"},
