@@ -11,6 +11,7 @@ import (
 
 	"rhapsode/cmd/internal/cli"
 	"rhapsode/devices"
+	"rhapsode/diffs"
 	"rhapsode/inventory"
 )
 
@@ -25,6 +26,7 @@ type changeOptions struct {
 	pairs     devices.PairMode // its value before changeFlags is the command's default
 	unrelated bool             // go on if only what the change does not touch has moved
 	noWait    bool             // do not wait for a rollback to be seen
+	plan      *diffs.Plan      // what is applied, if it comes from a plan
 	skipped   string           // why errors of check were passed over; "": there was none
 }
 

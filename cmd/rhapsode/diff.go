@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,11 +25,14 @@ is used at all. Equal diffs are shown once, with the devices they apply to.
 
 A statement that is inactive on a device and active in the render is held: a commit leaves it inactive. What an earlier run
 rendered, this one does not, and nothing would take away is an orphan: it stays unless --prune is given. Errors that
-"rhapsode check" finds are shown with the difference; a commit is refused for them.`,
+"rhapsode check" finds are shown with the difference; a commit is refused for them, and so is a plan.
+
+-o FILE keeps what was shown as a plan: "rhapsode apply FILE" commits just that, or refuses.`,
 		Example: `  rhapsode diff '*'
   rhapsode diff site:ams --read-only
   rhapsode diff '*' --format html > review.html
   rhapsode diff cr1.ams --prune
+  rhapsode diff site:ams -o ams.plan --valid 2h
   rhapsode diff cr1.ams --offline running/`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeQuery,
@@ -40,6 +44,9 @@ rendered, this one does not, and nothing would take away is an orphan: it stays 
 	f.BoolVar(&o.readOnly, "read-only", false, "fetch and compare here: no lock, no candidate, no write access needed")
 	f.StringVar(&o.offline, "offline", "", "compare with running configurations kept in `DIR`/FQDN.conf")
 	f.BoolVar(&o.prune, "prune", false, "show the difference with the orphans removed")
+	f.StringVarP(&o.output, "output", "o", "", "also write what was shown to `FILE`, for \"rhapsode apply\"")
+	f.DurationVar(&o.valid, "valid", defaultValid, "how long that plan can be applied")
+	skipFlag(cmd, &o.skip)
 	a.fleetFlags(cmd)
 	completeValues(cmd, "format", "text", "markdown", "html", "json")
 	cmd.MarkFlagsMutuallyExclusive("read-only", "offline")
@@ -52,11 +59,25 @@ type diffOptions struct {
 	omit     bool
 	readOnly bool
 	prune    bool
+
+	output string // a plan file
+	valid  time.Duration
+	skip   string // why errors of check are passed over
 }
 
 func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 	if err := checkFormat(o.format); err != nil {
 		return err
+	}
+	if err := o.checkPlan(); err != nil {
+		return err
+	}
+	if o.output != "" { // a plan that could not be signed is known before any device is asked
+		key, err := a.planKey()
+		if err != nil {
+			return err
+		}
+		a.redactor = key.Redactor()
 	}
 	net, list, err := a.selectDevices(query)
 	if err != nil {
@@ -83,11 +104,51 @@ func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 	if err := reviewError(results, o.format == "text"); err != nil {
 		return err
 	}
+	if o.output != "" {
+		if err := a.saveDiff("rhapsode diff "+query, w, results, o); err != nil {
+			return err
+		}
+	}
 	for _, r := range results {
 		if r.plan.Compare != "" {
 			return cli.WithCode(cli.Diff, nil)
 		}
 	}
+	return nil
+}
+
+// checkPlan refuses what makes no sense of a plan before any device is asked.
+func (o diffOptions) checkPlan() error {
+	switch {
+	case o.output == "" && o.skip != "":
+		return cli.Usagef("--skip-check is for a plan: give its file with -o")
+	case o.output != "" && o.valid < time.Minute:
+		return cli.Usagef("--valid %s: a plan is good for a minute at least", o.valid)
+	}
+	return nil
+}
+
+// saveDiff writes what was shown as a plan.
+func (a *app) saveDiff(title string, w *wanted, results []reviewed, o diffOptions) error {
+	skipped, err := a.gate(w, o.skip)
+	if err != nil {
+		return err
+	}
+	results = slices.DeleteFunc(slices.Clone(results), func(r reviewed) bool { return r.plan.Compare == "" })
+	if len(results) == 0 {
+		a.streams.Notef("nothing to change: no plan was written to %s", o.output)
+		return nil
+	}
+	p, err := a.newPlan(title, results, o.valid)
+	if err != nil {
+		return err
+	}
+	p.SkippedCheck = skipped
+	if err := a.writePlan(p, o.output); err != nil {
+		return err
+	}
+	a.streams.Notef("plan for %s written to %s, good until %s: rhapsode apply %s -m \"TASK why\"",
+		plural(len(results), "device"), o.output, p.Expires.UTC().Format(planTime), o.output)
 	return nil
 }
 

@@ -55,6 +55,23 @@ func noteRendered(d *diffs.DevicePlan, after *devices.Rendered) error {
 	return nil
 }
 
+// rememberedAfter is what noteRendered has noted.
+func rememberedAfter(d diffs.DevicePlan) (*devices.Rendered, error) {
+	if !d.Render && d.Left == nil {
+		return nil, nil
+	}
+	lines := slices.Clone(d.Left)
+	if d.Render {
+		rendered, err := renderedLines(d.Changes[0])
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, rendered...)
+	}
+	slices.Sort(lines)
+	return &devices.Rendered{Lines: slices.Compact(lines)}, nil
+}
+
 func renderedLines(c diffs.Change) ([]string, error) {
 	tree, err := junos.Parse("the rendered text", []byte(c.Text), nil)
 	if err != nil {
@@ -86,5 +103,8 @@ func (a *app) writeRunPlan(run *devices.Run, todo []reviewed, o changeOptions) e
 		return err
 	}
 	p.Run, p.SkippedCheck = run.ID, o.skipped
+	if o.plan != nil { // that it is begun makes a review no younger
+		p.Created, p.Expires = o.plan.Created, o.plan.Expires
+	}
 	return a.writePlan(p, run.PlanPath())
 }

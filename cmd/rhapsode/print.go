@@ -3,12 +3,14 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"rhapsode/cmd/internal/cli"
 	"rhapsode/devices"
 	"rhapsode/diffs"
+	"rhapsode/diffs/junos"
 	"rhapsode/inventory"
 )
 
@@ -53,8 +55,13 @@ func (a *app) printReview(title string, results []reviewed, format string, omit 
 }
 
 // result is a review as a line of a report.
-func (r reviewed) result() diffs.DeviceResult {
-	out := diffs.DeviceResult{Device: r.device.FQDN, Text: r.plan.Compare, Held: r.plan.Held, Orphans: r.orphans, Warnings: r.warnings, Status: diffs.Unchanged}
+func (r reviewed) result() diffs.DeviceResult { return r.resultOf(r.device.FQDN) }
+
+func (r reviewed) resultOf(device string) diffs.DeviceResult {
+	out := diffs.DeviceResult{
+		Device: device, Text: r.plan.Compare, Status: diffs.Unchanged, Held: r.plan.Held, Orphans: r.orphans,
+		Risks: r.plan.Risks, Warnings: append(slices.Clone(r.warnings), r.plan.Warnings...),
+	}
 	switch {
 	case r.err != nil && isUnreachable(r.err):
 		out.Status = diffs.Unreachable
@@ -95,6 +102,24 @@ func (a *app) printConsole(d *inventory.Device, lines string, o changeOptions) {
 func (a *app) printRender(w *wanted, o changeOptions) {
 	for i, d := range w.devices {
 		a.streams.Printf("# %s\nconfigure exclusive\nload replace terminal\n%s\x04\n%s", d.FQDN, w.rendered[i].Text, consoleCommit(o))
+	}
+}
+
+// printPlanned prints the console lines of a plan.
+func (a *app) printPlanned(list []reviewed, o changeOptions) {
+	for _, r := range list {
+		a.streams.Printf("# %s\nconfigure exclusive\n", r.device.FQDN)
+		for _, c := range r.plan.Changes {
+			switch {
+			case c.Rollback != nil:
+				a.streams.Printf("rollback %d\n", *c.Rollback)
+			case c.Mode == junos.Set:
+				a.streams.Printf("%s", c.Text)
+			default:
+				a.streams.Printf("load %s terminal\n%s\x04\n", c.Mode, c.Text)
+			}
+		}
+		a.streams.Printf("%s", consoleCommit(o))
 	}
 }
 
