@@ -333,16 +333,7 @@ func (t *transaction) intent(context.Context) error {
 }
 
 // history refuses while a confirm window is open: our commit would confirm it.
-func (t *transaction) history(ctx context.Context) error {
-	h, err := t.first.History(ctx)
-	if err != nil {
-		return err
-	}
-	if len(h) > 0 && h[0].Confirm > 0 {
-		return &WindowError{Device: t.plan.Device, Commit: h[0]}
-	}
-	return nil
-}
+func (t *transaction) history(ctx context.Context) error { return noWindow(ctx, t.first) }
 
 // lock locks, and looks at the history again: the first look was before the lock.
 func (t *transaction) lock(ctx context.Context) error {

@@ -464,7 +464,7 @@ func (r *Run) applyJob(ctx context.Context, job Job, opts ApplyOptions) Outcome 
 		d.lockWait = opts.LockWait
 		d.busy = func(err error) error { return r.busy(job.Plan.Device, err) }
 	}
-	notes := r.settleOld(ctx, dev)
+	notes := SettleUnfinished(ctx, dev, r.unfinished)
 	out, _ := Apply(ctx, dev, job.Plan, opts) //nolint:errcheck // it is out.Err
 	out.Notes = append(notes, out.Notes...)
 	if err := dev.Close(); err != nil && !errors.Is(err, ErrSessionLost) {

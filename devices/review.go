@@ -19,7 +19,7 @@ const cleanupTimeout = 30 * time.Second
 // that only. The plan has the device's compare, the edits between the device's running and candidate configuration, and
 // the fingerprint of the former. A plan without a Compare changes nothing; it is not checked.
 //
-// *LockedError, *DirtyError and *CommitError say why there is no plan; nothing was changed then.
+// *LockedError, *DirtyError, *WindowError and *CommitError say why there is no plan; nothing was changed then.
 func Review(ctx context.Context, dev Device, changes ...diffs.Change) (plan diffs.DevicePlan, err error) {
 	return ReviewOptions{}.Review(ctx, dev, changes...)
 }
@@ -53,6 +53,10 @@ func (o ReviewOptions) Review(ctx context.Context, dev Device, changes ...diffs.
 			err = errors.Join(err, fmt.Errorf("review %s: discard: %w", dev.Name(), derr))
 		}
 	}()
+	// A commit check in an open confirm window would confirm it: somebody else's, or that of a run which was killed.
+	if err := noWindow(ctx, dev); err != nil {
+		return plan, err
+	}
 	text, err := dev.Running(ctx)
 	if err != nil {
 		return plan, err
@@ -79,6 +83,18 @@ func (o ReviewOptions) Review(ctx context.Context, dev Device, changes ...diffs.
 		plan.Risks = append(plan.Risks, r.String())
 	}
 	return plan, reviewed(&plan, ignore)(candidate.Check(ctx))
+}
+
+// noWindow refuses while a confirm window is open.
+func noWindow(ctx context.Context, dev Device) error {
+	h, err := dev.History(ctx)
+	if err != nil {
+		return err
+	}
+	if len(h) > 0 && h[0].Confirm > 0 {
+		return &WindowError{Device: dev.Name(), Commit: h[0]}
+	}
+	return nil
 }
 
 // reviewed puts what a device said into the plan, and gives the error that is left of it.

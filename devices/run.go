@@ -107,10 +107,14 @@ func auditOf(info RunInfo, out Outcome) AuditEntry {
 	}
 }
 
-// settleOld says how killed runs ended on a device, and writes it into their journals and the audit log.
-func (r *Run) settleOld(ctx context.Context, dev Device) []string {
+// ReadUnfinished lists the devices that killed runs left without an outcome, oldest first.
+func ReadUnfinished(stateDir string) ([]Unfinished, error) { return findUnfinished(stateDir) }
+
+// SettleUnfinished asks a device how killed runs ended on it, and writes it into their journals and the audit log. It gives
+// what a person should know, a line for each. A window that is still open is no end yet. Nothing is done to the device.
+func SettleUnfinished(ctx context.Context, dev Device, list []Unfinished) []string {
 	var notes []string
-	for _, u := range r.unfinished {
+	for _, u := range list {
 		if u.Device != dev.Name() {
 			continue
 		}

@@ -157,3 +157,18 @@ func TestLockoutGuard(t *testing.T) {
 		}
 	})
 }
+
+// TestReviewInWindow: a commit check would confirm what somebody has not confirmed yet.
+func TestReviewInWindow(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.must(b.router.CommitAs("bob", "set system domain-name example.net\n", "T9", 10*time.Minute))
+		dev := b.open()
+		_, err := devices.Review(b.Context(), dev, change(addSuite))
+		b.must(dev.Close())
+		if e, ok := errors.AsType[*devices.WindowError](err); !ok || e.Commit.User != "bob" || !strings.Contains(devices.Hint(err), "rolls back at") {
+			b.Errorf("the review is %v", err)
+		}
+		time.Sleep(11 * time.Minute)
+		b.untouched()
+	})
+}

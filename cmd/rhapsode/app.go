@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"rhapsode/cmd/internal/cli"
+	"rhapsode/devices"
 	"rhapsode/devices/dial"
 	"rhapsode/diffs"
 	"rhapsode/inventory"
@@ -23,6 +24,7 @@ import (
 type app struct {
 	streams *cli.Streams
 	getenv  func(string) string
+	hook    func(devices.Step, bool) error // for tests: see devices.ApplyOptions.Hook
 
 	inventoryDir string
 	privateDir   string

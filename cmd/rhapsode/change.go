@@ -66,7 +66,7 @@ func (f textFlag) Type() string { return f.name }
 // applyOptions are the flags as the executor takes them.
 func (a *app) applyOptions(o changeOptions) devices.ApplyOptions {
 	return devices.ApplyOptions{
-		Confirm: o.confirm, AcceptUnrelated: o.unrelated, Wait: !o.noWait, FleetOptions: devices.FleetOptions{Pairs: o.pairs},
+		Hook: a.hook, Confirm: o.confirm, AcceptUnrelated: o.unrelated, Wait: !o.noWait, FleetOptions: devices.FleetOptions{Pairs: o.pairs},
 	}
 }
 

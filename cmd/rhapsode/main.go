@@ -21,6 +21,12 @@ func main() {
 // run is main without the process: it executes one command line and maps its one error to an exit code. The first
 // interrupt cancels the command, which cleans up and says how far it came; the second leaves at once.
 func run(streams *cli.Streams, getenv func(string) string, args []string) cli.Code {
+	return (&app{streams: streams, getenv: getenv}).run(args)
+}
+
+// run is the function run.
+func (a *app) run(args []string) cli.Code {
+	streams := a.streams
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 2)
@@ -37,7 +43,6 @@ func run(streams *cli.Streams, getenv func(string) string, args []string) cli.Co
 		}
 	}()
 
-	a := &app{streams: streams, getenv: getenv}
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(streams.In)

@@ -121,9 +121,10 @@ func setLines(verb string, paths [][]string) string {
 // reviewOnline has every device show the change itself: lock, load, its own compare, check, discard.
 func (a *app) reviewOnline(ctx context.Context, targets []target) []reviewed {
 	progress := a.progress()
+	killed := a.unfinished()
 	return devices.Each(ctx, a.parallel, targets, func(ctx context.Context, t target) reviewed {
 		r := reviewed{device: t.device, warnings: t.warnings}
-		r.err = a.reviewDevice(ctx, t, &r)
+		r.err = a.reviewDevice(ctx, t, &r, killed)
 		switch {
 		case r.err != nil:
 			progress.Step(t.device.FQDN, "failed")
@@ -136,12 +137,29 @@ func (a *app) reviewOnline(ctx context.Context, targets []target) []reviewed {
 	})
 }
 
-func (a *app) reviewDevice(ctx context.Context, t target, r *reviewed) (err error) {
+// unfinished lists what killed runs left, for the devices that are reviewed: how they ended is said also where nothing is
+// left to change.
+func (a *app) unfinished() []devices.Unfinished {
+	state, err := a.stateDir()
+	if err != nil {
+		return nil // no directory, no runs
+	}
+	list, err := devices.ReadUnfinished(state)
+	if err != nil {
+		a.streams.Notef("warning: %v", err)
+	}
+	return list
+}
+
+func (a *app) reviewDevice(ctx context.Context, t target, r *reviewed, killed []devices.Unfinished) (err error) {
 	dev, err := a.connect(ctx, t.device)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, dev.Close()) }()
+	for _, note := range devices.SettleUnfinished(ctx, dev, killed) {
+		a.streams.Notef("%s: %s", t.device.FQDN, note)
+	}
 	if err := a.proposeOnline(ctx, dev, t, r); err != nil {
 		return err
 	}
