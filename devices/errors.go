@@ -59,7 +59,7 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // Hint says what to look at.
 func (e *UnreachableError) Hint() string {
-	return "check the route, the port and `system services netconf ssh` on the device; HostName, Port and ProxyJump of ssh_config are honoured"
+	return "check the route, the port and `system services netconf ssh` on the device (`system services ssh` where the transport is cli); HostName, Port and ProxyJump of ssh_config are honoured"
 }
 
 // AuthError says that the device refused every way to log in.

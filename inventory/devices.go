@@ -158,6 +158,7 @@ func (l *loader) makeDevice(d *Device, v *node) {
 		}
 	}
 	l.makeManagement(d, v.get("management"), need)
+	d.Transport = Speech(cmp.Or(v.get("transport").string(), string(NETCONF)))
 	if lvs := v.get("lvs"); lvs != nil && d.SpeaksBGP() { // set for all routers, it is nothing to a switch
 		d.LVS.PeerASN = ASN(count(need("lvs.", lvs, "peer_asn")))
 		if n := lvs.get("peer_asn"); n != nil && d.LVS.PeerASN == l.net.ASN && d.LVS.PeerASN != 0 {

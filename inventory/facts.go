@@ -253,6 +253,7 @@ type Device struct {
 	Loopback4  netip.Addr // the same
 	Loopback6  netip.Addr
 	Management Management
+	Transport  Speech
 	Interfaces []*Interface // in natural order of their names; neither lo0 (Loopback4, Loopback6) nor the management one
 	Users      []User       // sorted by name
 
@@ -360,6 +361,15 @@ type SecurityPolicy struct {
 	Action              string         // permit, deny, reject
 	Log                 bool
 }
+
+// Speech is how a device is spoken to.
+type Speech string
+
+// The ways to speak to a device.
+const (
+	NETCONF Speech = "netconf" // the default
+	CLI     Speech = "cli"     // the command line, where NETCONF is not to be had
+)
 
 // Management is how the device is reached for management.
 type Management struct {

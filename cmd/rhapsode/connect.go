@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rhapsode/devices"
+	devcli "rhapsode/devices/cli"
 	"rhapsode/devices/dial"
 	"rhapsode/devices/netconf"
 	"rhapsode/inventory"
@@ -25,7 +26,7 @@ func (a *app) fleetFlags(cmd *cobra.Command) {
 // progress is the display of what happens on each device.
 func (a *app) progress() *cli.Progress { return cli.NewProgress(a.streams, a.quiet) }
 
-// connect opens a NETCONF session to a device. Where it is and who logs in: ssh_config, else the inventory's management
+// connect opens a session with a device, over the transport that the inventory says. Where it is and who logs in: ssh_config, else the inventory's management
 // address and the local user.
 func (a *app) connect(ctx context.Context, d *inventory.Device) (devices.Device, error) {
 	dialer, err := a.dialerOnce()
@@ -35,6 +36,13 @@ func (a *app) connect(ctx context.Context, d *inventory.Device) (devices.Device,
 	target := dial.Target{Device: d.FQDN, Host: d.FQDN}
 	if d.Management.Address.IsValid() {
 		target.Address = d.Management.Address.Addr().String()
+	}
+	if d.Transport == inventory.CLI {
+		dev, err := devcli.Dial(ctx, dialer, target, devcli.Options{Device: d.FQDN})
+		if err != nil {
+			return nil, err
+		}
+		return dev, nil
 	}
 	dev, err := netconf.Dial(ctx, dialer, target, netconf.Options{Device: d.FQDN})
 	if err != nil {
