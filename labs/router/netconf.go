@@ -33,6 +33,9 @@ var capabilities = []string{
 	"http://xml.juniper.net/dmi/system/1.0",
 }
 
+// permissionDenied is what a user is told whose class does not allow a request.
+const permissionDenied = "permission denied"
+
 // netconf is one NETCONF session.
 type netconf struct {
 	r       *Router
@@ -46,6 +49,9 @@ type netconf struct {
 // channel) or the stream breaks.
 func (r *Router) serveNETCONF(rw io.ReadWriter, user string, kill func()) {
 	s := r.db.join(user, "netconf", kill)
+	if r.wire != nil {
+		rw = r.wire(s.id, rw)
+	}
 	defer r.db.leave(s)
 	n := &netconf{r: r, s: s, f: newFramer(rw), log: r.log.With("session", s.id, "user", user)}
 	n.log.Debug("netconf session opened")
@@ -126,12 +132,15 @@ func (n *netconf) answer(req *element) (string, error) {
 		return "", faults{{Tag: "missing-element", Bad: "rpc", Message: "syntax error, expecting one operation in <rpc>"}}
 	}
 	op := req.children[0]
-	run := operations[op.name]
+	run := internal(op)
+	if run == nil {
+		run = operations[op.name]
+	}
 	if run == nil {
 		return "", faults{{Bad: op.name, Message: "syntax error"}}
 	}
 	if changing[op.name] && n.r.readOnly(n.s.user) {
-		return "", faults{{Bad: op.name, Message: "permission denied"}}
+		return "", faults{{Bad: op.name, Message: permissionDenied}}
 	}
 	body, err := run(n, op)
 	n.log.Debug("netconf operation", "operation", op.name, "err", err)
@@ -182,12 +191,16 @@ func attrName(n xml.Name) string {
 	return n.Local
 }
 
-// spoken is the message as NETCONF clients of real routers have seen it: this one begins with who says it.
+// spoken is the message as NETCONF clients of real routers have seen it: between line feeds, but for the one that they
+// look for without; and one begins with who says it.
 func (x fault) spoken() string {
-	if strings.HasPrefix(x.Message, "statement has no contents") {
-		return "mgd: " + x.Message
+	switch {
+	case x.Message == permissionDenied:
+		return x.Message
+	case strings.HasPrefix(x.Message, "statement has no contents"):
+		return "\nmgd: " + x.Message + "\n"
 	}
-	return x.Message
+	return "\n" + escapeXML(x.Message) + "\n"
 }
 
 // xml writes each fault as an <rpc-error> in Junos's shape: messages between line feeds, the path as an edit banner.
@@ -205,7 +218,7 @@ func (f faults) xml() string {
 		if x.Path != "" {
 			b.WriteString("<error-path>\n" + escapeXML(x.Path) + "\n</error-path>\n")
 		}
-		b.WriteString("<error-message>\n" + escapeXML(x.spoken()) + "\n</error-message>\n")
+		b.WriteString("<error-message>" + x.spoken() + "</error-message>\n")
 		info += tag("bad-element", x.Bad)
 		if x.Pos.Line > 0 {
 			info += fmt.Sprintf("<line-number>%d</line-number>\n<column>%d</column>\n", x.Pos.Line, x.Pos.Col)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -66,6 +67,9 @@ type Router struct {
 	operational   []*command
 	configuration []*command
 	conns         connections
+
+	// wire stands between a NETCONF session and its client and sees what both say. Nil outside tests.
+	wire func(session int, rw io.ReadWriter) io.ReadWriter
 }
 
 // New opens a router's state and makes it ready to serve. Errors of the configuration are an junos.ErrorList inside.

@@ -81,6 +81,8 @@ func choose(t *testing.T, o *Options, comment string) {
 		}
 		for _, w := range strings.Fields(words) {
 			switch w {
+			case "base11":
+				o.Base11 = true
 			case "rfc-compliant":
 				o.RFCCompliant = true
 			case "routing-engines=2":
