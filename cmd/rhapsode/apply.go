@@ -13,6 +13,7 @@ import (
 	"rhapsode/cmd/internal/cli"
 	"rhapsode/devices"
 	"rhapsode/diffs"
+	"rhapsode/diffs/junos"
 	"rhapsode/inventory"
 	"rhapsode/templates"
 )
@@ -269,15 +270,15 @@ func (a *app) lacking(ctx context.Context, rec *devices.RunRecord, todo []review
 // hasRun asks a device whether a run's change is in force on it.
 func (a *app) hasRun(ctx context.Context, rec *devices.RunRecord, r reviewed) (has bool, err error) {
 	name := r.plan.Device
-	i := slices.IndexFunc(rec.Devices, func(d devices.RunDevice) bool { return d.Device == name })
-	if i < 0 || rec.Devices[i].Begun.IsZero() {
-		return false, nil
-	}
 	dev, err := a.connect(ctx, r.device)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, dev.Close()) }()
+	i := slices.IndexFunc(rec.Devices, func(d devices.RunDevice) bool { return d.Device == name })
+	if i < 0 || rec.Devices[i].Begun.IsZero() {
+		return hasAlready(ctx, dev, r)
+	}
 	was := rec.Devices[i]
 	// With a window assumed, a commit that others have committed over is held against what was before the run.
 	out, err := devices.Settle(ctx, dev, devices.Unfinished{
@@ -300,7 +301,31 @@ func (a *app) hasRun(ctx context.Context, rec *devices.RunRecord, r reviewed) (h
 			return false, lostError(name, rec.ID, "the device was taken back to what it ran before")
 		}
 	}
-	return false, nil
+	return hasAlready(ctx, dev, r)
+}
+
+// hasAlready says whether a device that the run did not get to has its change all the same: a later run resumed it.
+func hasAlready(ctx context.Context, dev devices.Device, r reviewed) (bool, error) {
+	running, err := runningTree(ctx, dev)
+	if err != nil || running.Fingerprint() == r.plan.Fingerprint {
+		return false, err
+	}
+	edits, err := missing(running, r.plan.Changes)
+	return err == nil && len(edits) == 0, nil // what can't be told here the transaction refuses
+}
+
+// missing gives what changes would edit in a configuration.
+func missing(running *junos.Tree, changes []diffs.Change) ([]string, error) {
+	after := running.Clone()
+	for _, c := range changes {
+		if c.Rollback != nil {
+			return nil, errors.New("a rollback can't be held against what was committed since")
+		}
+		if _, err := after.Load("the plan", []byte(c.Text), c.Mode); err != nil {
+			return nil, err
+		}
+	}
+	return diffs.Edits(running, after), nil
 }
 
 // stillHas makes sure that what a run has committed was not undone since.
@@ -312,17 +337,12 @@ func (a *app) stillHas(ctx context.Context, dev devices.Device, run string, was 
 	if err != nil {
 		return err
 	}
-	after := running.Clone()
-	for _, c := range r.plan.Changes {
-		if c.Rollback != nil {
-			return lostError(r.plan.Device, run, "others have committed since, and a rollback can't be held against that")
-		}
-		if _, err := after.Load("the plan", []byte(c.Text), c.Mode); err != nil {
-			return lostError(r.plan.Device, run, "it does not load any more")
-		}
+	edits, err := missing(running, r.plan.Changes)
+	if err != nil {
+		return lostError(r.plan.Device, run, err.Error())
 	}
-	if n := len(diffs.Edits(running, after)); n > 0 {
-		return lostError(r.plan.Device, run, fmt.Sprintf("%s of it undone since", plural(n, "edit")))
+	if len(edits) > 0 {
+		return lostError(r.plan.Device, run, fmt.Sprintf("%s of it would have to be made again", plural(len(edits), "edit")))
 	}
 	return nil
 }

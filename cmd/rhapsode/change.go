@@ -82,16 +82,28 @@ func (o changeOptions) check() error {
 
 // change reviews, asks and applies: the one way in which every changing command changes routers.
 func (a *app) change(ctx context.Context, targets []target, o changeOptions) error {
-	results := a.reviewOnline(ctx, targets)
+	todo, err := a.reviewChange(a.reviewOnline(ctx, targets), o)
+	if err != nil {
+		return err
+	}
+	if len(todo) == 0 {
+		a.streams.Notef("nothing to change")
+		return nil
+	}
+	return a.approveAndApply(ctx, todo, o)
+}
+
+// reviewChange shows a review and gives what of it changes something. A device that could not be reviewed ends it.
+func (a *app) reviewChange(results []reviewed, o changeOptions) ([]reviewed, error) {
 	// With --json the outcomes are the result; the review is for the person.
 	if !o.json {
 		if err := a.printReview("", results, "text", o.omit); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	a.noteKept(results)
 	if err := reviewError(results, !o.json); err != nil {
-		return cli.WithCode(cli.Failed, fmt.Errorf("nothing was changed: %w", err))
+		return nil, cli.WithCode(cli.Failed, fmt.Errorf("nothing was changed: %w", err))
 	}
 	var todo []reviewed
 	for _, r := range results {
@@ -99,11 +111,7 @@ func (a *app) change(ctx context.Context, targets []target, o changeOptions) err
 			todo = append(todo, r)
 		}
 	}
-	if len(todo) == 0 {
-		a.streams.Notef("nothing to change")
-		return nil
-	}
-	return a.approveAndApply(ctx, todo, o)
+	return todo, nil
 }
 
 // approveAndApply asks and applies: what was reviewed just now, or is in a plan.

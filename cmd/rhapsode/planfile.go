@@ -36,6 +36,10 @@ func noteRendered(d *diffs.DevicePlan, after *devices.Rendered) error {
 	if after == nil {
 		return nil
 	}
+	if len(d.Changes) == 0 || d.Changes[0].Mode != junos.Replace { // a rollback
+		d.Left = after.Lines
+		return nil
+	}
 	lines, err := renderedLines(d.Changes[0])
 	if err != nil {
 		return err

@@ -25,9 +25,13 @@ type known struct {
 	last    *junos.Tree // what templates have put onto the device before; nil for a target that doesn't ask
 }
 
-// proposal is what is to be loaded, what is held back from it, and what stays of earlier renders.
+// proposal is what is to be loaded, what is held back from it, and what stays of earlier renders. Without changes the device
+// is left alone.
 type proposal struct {
 	changes []diffs.Change
+	expect  *junos.Tree // what the changes lead to, if our own engine can't tell; nil: it can
+	notes   []string    // to be said above the diff
+	back    bool        // it goes back to what was, and so does what is remembered as rendered
 	held    []diffs.Held
 	orphans [][]string
 	after   *devices.Rendered // what is to be remembered once it is committed; nil: nothing
@@ -35,9 +39,11 @@ type proposal struct {
 
 // target is a device with what is wanted of it.
 type target struct {
-	device   *inventory.Device
-	want     intent
-	recall   bool     // want needs known.last
+	device *inventory.Device
+	want   intent
+	recall bool // want needs known.last
+	// ask, if it is given, asks the device and gives want.
+	ask      func(context.Context, devices.Device) (intent, error)
 	warnings []string // said above the device's diff
 }
 
@@ -164,6 +170,9 @@ func (a *app) reviewDevice(ctx context.Context, t target, r *reviewed, killed []
 		return err
 	}
 	ours := r.plan
+	if len(ours.Changes) == 0 {
+		return nil
+	}
 	r.plan, err = devices.Review(ctx, dev, ours.Changes...)
 	if err != nil {
 		return err
@@ -189,6 +198,11 @@ func (a *app) proposeOnline(ctx context.Context, dev devices.Device, t target, r
 			return err
 		}
 		if now.last, err = devices.Recall(ctx, dev, before, running); err != nil {
+			return err
+		}
+	}
+	if t.ask != nil {
+		if t.want, err = t.ask(ctx, dev); err != nil {
 			return err
 		}
 	}
@@ -277,13 +291,20 @@ func planHere(t target, now known, r *reviewed) error {
 	if err != nil {
 		return err
 	}
-	after := now.running.Clone()
-	for _, c := range p.changes {
-		if _, err := after.Load(t.device.FQDN+" (rendered)", []byte(c.Text), c.Mode); err != nil {
-			return err
+	after := p.expect
+	if after == nil {
+		after = now.running.Clone()
+		for _, c := range p.changes {
+			if _, err := after.Load(t.device.FQDN+" (rendered)", []byte(c.Text), c.Mode); err != nil {
+				return err
+			}
 		}
 	}
+	r.warnings = append(r.warnings, p.notes...)
 	r.orphans, r.after = p.orphans, p.after
+	if p.back {
+		r.after = afterRollback(now, after)
+	}
 	r.plan = diffs.DevicePlan{
 		Device:      t.device.FQDN,
 		Changes:     p.changes,

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -155,4 +156,14 @@ func cmdShow(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = ts.Stdout().Write([]byte(text))
 	ts.Check(err)
+}
+
+// cmdLastRun is `lastrun VARIABLE`: the id of the newest run of the script's state becomes a variable.
+func cmdLastRun(ts *testscript.TestScript, _ bool, args []string) {
+	runs, err := devices.ListRuns(filepath.Join(ts.Getenv("XDG_STATE_HOME"), "rhapsode"))
+	ts.Check(err)
+	if len(runs) == 0 {
+		ts.Fatalf("there is no run")
+	}
+	ts.Setenv(args[0], runs[len(runs)-1])
 }

@@ -69,6 +69,7 @@ func TestScripts(t *testing.T) {
 			"cli":      cmdCLI,
 			"show":     cmdShow,
 			"hand":     cmdHand,
+			"lastrun":  cmdLastRun,
 		},
 	})
 }
