@@ -23,6 +23,7 @@ type intent func(now known) (proposal, error)
 type known struct {
 	running *junos.Tree
 	last    *junos.Tree // what templates have put onto the device before; nil for a target that doesn't ask
+	access  devices.Access
 }
 
 // proposal is what is to be loaded, what is held back from it, and what stays of earlier renders. Without changes the device
@@ -192,6 +193,9 @@ func (a *app) proposeOnline(ctx context.Context, dev devices.Device, t target, r
 		return err
 	}
 	now := known{running: running}
+	if way, ok := dev.(devices.Accessor); ok {
+		now.access = way.Access()
+	}
 	if t.recall {
 		before, err := a.remembered(t.device)
 		if err != nil {
@@ -312,6 +316,9 @@ func planHere(t target, now known, r *reviewed) error {
 		Compare:     diffs.Compare(now.running, after).String(),
 		Edits:       diffs.Edits(now.running, after),
 		Held:        p.held,
+	}
+	for _, risk := range devices.Risks(now.running, after, now.access) {
+		r.plan.Risks = append(r.plan.Risks, risk.String())
 	}
 	return nil
 }
