@@ -144,8 +144,9 @@ func (r *Router) shellChannel(user string, ch ssh.Channel, pty bool, size *termi
 	sh := &shell{r: r, s: s, in: &streamLines{r: bufio.NewReader(ch)}, out: ch}
 	if pty {
 		t := newTerminalLines(ch)
-		size.attach(t.t)
-		sh.pty, sh.in, sh.out = true, t, t.t
+		t.complete = sh.complete
+		sh.pty, sh.in, sh.out, sh.term, sh.size = true, t, t.pager, t, size
+		size.attach(t.t, t.pager)
 		sh.printf("--- JUNOS %s Kernel 64-bit lab router\n", releaseName)
 	}
 	if err := sh.run(); err != nil {
@@ -158,7 +159,14 @@ func (r *Router) shellChannel(user string, ch ssh.Channel, pty bool, size *termi
 // streamLines reads lines from a pipe. ^D in the stream ends a load as it does on a terminal.
 type streamLines struct{ r *bufio.Reader }
 
-func (l *streamLines) next(prompt string) (string, bool, error) {
+func (l *streamLines) next(string) (string, bool, error) { return l.text() }
+
+func (l *streamLines) ask(string) (string, error) {
+	line, _, err := l.text()
+	return line, err
+}
+
+func (l *streamLines) text() (string, bool, error) {
 	line, err := l.r.ReadString('\n')
 	if errors.Is(err, io.EOF) && line != "" {
 		err = nil
@@ -167,81 +175,18 @@ func (l *streamLines) next(prompt string) (string, bool, error) {
 	return line, eot, err
 }
 
-// terminalLines reads lines from a terminal.
-type terminalLines struct {
-	t   *term.Terminal
-	eot bool
-}
-
-// The keys that stand for ^C and ^D behind keyFilter: control characters that no terminal sends for a line.
-const (
-	keyAbort = 0x1e
-	keyEnd   = 0x1f
-)
-
-func newTerminalLines(ch io.ReadWriter) *terminalLines {
-	l := &terminalLines{t: term.NewTerminal(struct {
-		io.Reader
-		io.Writer
-	}{&keyFilter{r: ch}, ch}, "")}
-	l.t.AutoCompleteCallback = func(line string, pos int, key rune) (string, int, bool) {
-		switch key {
-		case keyEnd:
-			l.eot = true
-			return line, pos, true
-		case keyAbort:
-			return "", 0, true
-		}
-		return line, pos, false
-	}
-	return l
-}
-
-func (l *terminalLines) next(prompt string) (string, bool, error) {
-	l.eot = false
-	l.t.SetPrompt(prompt)
-	line, err := l.t.ReadLine()
-	if errors.Is(err, term.ErrPasteIndicator) {
-		err = nil
-	}
-	return line, l.eot, err
-}
-
-// keyFilter turns ^C and ^D into a key for the callback and Enter: x/term itself would end the input for good.
-type keyFilter struct {
-	r    io.Reader
-	rest []byte
-}
-
-func (k *keyFilter) Read(p []byte) (int, error) {
-	if len(k.rest) == 0 {
-		buf := make([]byte, 1024)
-		n, err := k.r.Read(buf)
-		if n == 0 {
-			return 0, err //nolint:wrapcheck // a reader passes its reader's errors on
-		}
-		for _, c := range buf[:n] {
-			switch c {
-			case 0x03:
-				k.rest = append(k.rest, keyAbort, '\r')
-			case 0x04:
-				k.rest = append(k.rest, keyEnd, '\r')
-			default:
-				k.rest = append(k.rest, c)
-			}
-		}
-	}
-	n := copy(p, k.rest)
-	k.rest = k.rest[n:]
-	return n, nil
-}
-
-// terminalSize passes the client's window on to the line editor, which may come later.
+// terminalSize passes the client's window on to the line editor and the pager, which may come later. What the user has
+// set goes before it.
 type terminalSize struct {
-	mu         sync.Mutex
-	cols, rows int
-	t          *term.Terminal
+	mu            sync.Mutex
+	cols, rows    int
+	width, length *int // set by the user; 0: no end
+	t             *term.Terminal
+	pager         *pager
 }
+
+// noWrap is a width that no line of the editor reaches.
+const noWrap = 1 << 16
 
 func (z *terminalSize) set(cols, rows uint32) {
 	z.mu.Lock()
@@ -250,15 +195,54 @@ func (z *terminalSize) set(cols, rows uint32) {
 	z.apply()
 }
 
-func (z *terminalSize) attach(t *term.Terminal) {
+func (z *terminalSize) attach(t *term.Terminal, p *pager) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	z.t = t
+	z.t, z.pager = t, p
 	z.apply()
 }
 
-func (z *terminalSize) apply() {
-	if z.t != nil && z.cols > 0 && z.rows > 0 {
-		_ = z.t.SetSize(z.cols, z.rows) // it draws the line anew; a broken channel shows at the next read
+// override takes what the user wants instead of the client's window.
+func (z *terminalSize) override(width, length *int) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if width != nil {
+		z.width = width
 	}
+	if length != nil {
+		z.length = length
+	}
+	z.apply()
+}
+
+// now is the size of the screen; 0 is no end.
+func (z *terminalSize) now() (width, length int) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	width, length = z.cols, z.rows
+	if z.width != nil {
+		width = *z.width
+	}
+	if z.length != nil {
+		length = *z.length
+	}
+	return width, length
+}
+
+func (z *terminalSize) apply() {
+	if z.t == nil {
+		return
+	}
+	width, length := z.cols, z.rows
+	if z.width != nil {
+		width = *z.width
+	}
+	if z.length != nil {
+		length = *z.length
+	}
+	if width == 0 || width > 500 { // who asks for that much wants no line to be broken
+		width = noWrap
+	}
+	_ = z.t.SetSize(width, max(length, 24)) // it draws the line anew; a broken channel shows at the next read
+	z.pager.length.Store(int64(length))
 }

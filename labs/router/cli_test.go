@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,9 @@ import (
 
 // TestScreens plays the dialogues of testdata/cli on a terminal. The file `input` has what a person types: a line, and
 // then waiting for the prompt; a line that begins with `|` is text for a load, for which there is no prompt; ^D and ^C
-// are those keys. The file `screen` is what stands on the terminal in the end.
+// are those keys. In a line `‹Tab›` and the like are keys; a line that ends in one of them is not ended by Enter. The
+// name of the file may say how many lines the screen has: `input 24`; without it there is no end. The file `screen` is
+// what stands on the terminal in the end.
 func TestScreens(t *testing.T) {
 	files, err := filepath.Glob("testdata/cli/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -29,19 +32,29 @@ func TestScreens(t *testing.T) {
 				t.Fatal(err)
 			}
 			script := txtar.Parse(data)
-			if len(script.Files) == 0 || script.Files[0].Name != "input" {
+			if len(script.Files) == 0 || !strings.HasPrefix(script.Files[0].Name, "input") {
 				t.Fatalf("%s has no input", path)
 			}
+			rows := 0
+			if _, n, ok := strings.Cut(script.Files[0].Name, " "); ok {
+				if rows, err = strconv.Atoi(n); err != nil {
+					t.Fatal(err)
+				}
+			}
 			r, address := start(t, nil)
-			screen := typeIn(t, dial(t, r, address), string(script.Files[0].Data))
+			screen := typeIn(t, dial(t, r, address), string(script.Files[0].Data), rows)
 			script.Files = []txtar.File{script.Files[0], {Name: "screen", Data: []byte(scrub(screen))}}
 			golden(t, path, string(txtar.Format(script)))
 		})
 	}
 }
 
+// keys are the names of keys in a dialogue.
+var keys = strings.NewReplacer("‹Tab›", "\t", "‹Space›", " ", "‹?›", "?", "‹Up›", "\x1b[A", "‹Down›", "\x1b[B", "‹Left›", "\x1b[D", "‹Enter›", "\r",
+	"‹^A›", "\x01", "‹^E›", "\x05", "‹^K›", "\x0b", "‹^U›", "\x15", "‹^W›", "\x17", "‹^R›", "\x12", "‹^C›", "\x03")
+
 // prompted matches a screen that waits for input.
-var prompted = regexp.MustCompile(`(^|\n)(lab@[^ \n]+[>#] |Exit with uncommitted changes\?.*\(yes\) )$`)
+var prompted = regexp.MustCompile(`(^|\n)(lab@[^ \n]+[>#] |[^\n]*\[yes,no\] \((yes|no)\) |---\(more\)---|/)$`)
 
 // terminal is the far end of a CLI on a pty.
 type terminal struct {
@@ -56,7 +69,7 @@ type terminal struct {
 func (x *terminal) until(what string, done func(string) bool) {
 	x.t.Helper()
 	buf := make([]byte, 4096)
-	for !done(strings.ReplaceAll(x.screen.String()[x.waited:], "\r", "")) {
+	for !done(screenOf(x.screen.String()[x.waited:])) {
 		n, err := x.out.Read(buf)
 		x.screen.Write(buf[:n])
 		if err != nil {
@@ -74,14 +87,14 @@ func (x *terminal) send(s string) {
 }
 
 // typeIn types and returns the whole screen. The last line has to end the session.
-func typeIn(t *testing.T, c *ssh.Client, input string) string {
+func typeIn(t *testing.T, c *ssh.Client, input string, rows int) string {
 	s, err := c.NewSession()
 	if err != nil {
 		t.Fatal(err)
 	}
 	hang := time.AfterFunc(30*time.Second, func() { _ = c.Close() }) // every read then fails, and says for what it waited
 	defer hang.Stop()
-	if err := s.RequestPty("xterm", 24, 200, ssh.TerminalModes{}); err != nil {
+	if err := s.RequestPty("xterm", rows, 200, ssh.TerminalModes{}); err != nil {
 		t.Fatal(err)
 	}
 	in, err := s.StdinPipe()
@@ -100,13 +113,16 @@ func typeIn(t *testing.T, c *ssh.Client, input string) string {
 	typed := strings.Split(strings.TrimSuffix(input, "\n"), "\n")
 	for i, line := range typed {
 		text, raw := strings.CutPrefix(line, "|")
+		open := strings.HasSuffix(line, "›")
 		switch {
 		case line == "^D":
 			x.send("\x04")
 		case line == "^C":
 			x.send("half a line\x03")
+		case open:
+			x.send(keys.Replace(text))
 		default:
-			x.send(text + "\r")
+			x.send(keys.Replace(text) + "\r")
 		}
 		switch {
 		case i == len(typed)-1:
@@ -120,11 +136,12 @@ func typeIn(t *testing.T, c *ssh.Client, input string) string {
 			}
 		case raw || strings.HasPrefix(text, "load ") && strings.Contains(text, " terminal"):
 			x.until("the echo of "+text, func(s string) bool { return strings.HasSuffix(s, "\n") })
+		case open: // what is typed ahead waits in the router
 		default:
 			x.until("the prompt after "+line, prompted.MatchString)
 		}
 	}
-	return strings.ReplaceAll(x.screen.String(), "\r", "")
+	return screenOf(x.screen.String())
 }
 
 func TestExec(t *testing.T) {

@@ -15,8 +15,15 @@ type command struct {
 	sub  []*command
 	// run executes the command. Nil: a further word of sub is needed.
 	run func(*shell, invocation) error
-	// expects says what the arguments are, for completion.
-	expects expectation
+	// args offers what may follow as arguments, for completion; nil: there are none.
+	args func(q *query, args []token)
+	// answer gives the command's result as XML, the content of an <rpc-reply>: for `| display xml` and the <command> of
+	// NETCONF. Nil: there is only text, or the command stands in structured.
+	answer func(*shell, invocation) (string, error)
+	// filter is set for what stands behind a pipe: it reads its words into the invocation, or makes what the output goes
+	// through. optional: it may stand without words.
+	filter   func(*invocation, []string) (outputFilter, error)
+	optional bool
 	// literal: the line is not cut at pipes, since the configuration language reads it or it is a command itself.
 	literal bool
 	// shows: understands `| display …` and `| compare`.
@@ -32,6 +39,8 @@ type invocation struct {
 	display junos.Display // | display …: the form
 	changed bool          // | display changed
 	compare *int          // | compare rollback N
+	against string        // | compare FILE
+	noMore  bool          // | no-more
 }
 
 // usageError is a command that the grammar does not know; word is the index of the word that is wrong.
@@ -48,14 +57,6 @@ var errLeave = errors.New("exit")
 
 // errShown is a failure of which everything stands on the screen already.
 var errShown = errors.New("failed, as shown")
-
-// expectation says what the arguments of a command are.
-type expectation int
-
-const (
-	expectNothing expectation = iota
-	expectFile                // a file of the router
-)
 
 // find walks the words down the grammar. Keywords may be abbreviated while they are unique. It returns the command and
 // how many words it took.
@@ -101,10 +102,11 @@ func pick(grammar []*command, word string, at int) (*command, error) {
 	return nil, &usageError{at, "syntax error."}
 }
 
-// token is a word of a command line: decoded, and where it begins.
+// token is a word of a command line, decoded.
 type token struct {
 	text string
-	at   int
+	at   int  // where it begins
+	end  int  // and ends
 	bare bool // not in quotes: a bare `|` is a pipe
 }
 
@@ -121,17 +123,17 @@ func tokens(line string) ([]token, error) {
 			if !closed {
 				return nil, &usageError{len(out), "syntax error, missing closing quote."}
 			}
-			out = append(out, token{text: text, at: i})
+			out = append(out, token{text: text, at: i, end: i + n})
 			i += n
 		case '|':
-			out = append(out, token{text: "|", at: i, bare: true})
+			out = append(out, token{text: "|", at: i, end: i + 1, bare: true})
 			i++
 		default:
 			n := strings.IndexAny(line[i:], " \t\r\"|")
 			if n < 0 {
 				n = len(line) - i
 			}
-			out = append(out, token{text: line[i : i+n], at: i, bare: true})
+			out = append(out, token{text: line[i : i+n], at: i, end: i + n, bare: true})
 			i += n
 		}
 	}

@@ -83,31 +83,45 @@ func FuzzTokens(f *testing.F) {
 
 func TestFilters(t *testing.T) {
 	const text = "alpha\nbeta\ngamma\n"
-	for _, tt := range []struct {
-		name, arg, want string
-	}{
-		{"match", "^[AB]", "alpha\nbeta\n"},
-		{"except", "et", "alpha\ngamma\n"},
-		{"last", "1", "gamma\n"},
-		{"last", "9", text},
-		{"count", "", "Count: 3 lines\n"},
-		{"no-more", "", text},
+	run := func(pipe string) (string, error) {
+		stages := splitPipes(must(tokens("x | " + pipe)))
+		var inv invocation
+		filters, err := inv.pipes(&command{}, stages)
+		out := text
+		for _, f := range filters {
+			out = f(nil, out)
+		}
+		return out, err
+	}
+	for pipe, want := range map[string]string{
+		"match ^[AB]":       "alpha\nbeta\n",
+		"except et":         "alpha\ngamma\n",
+		"last 1":            "gamma\n",
+		"last 9":            text,
+		"last":              text,
+		"find BETA":         "beta\ngamma\n",
+		"find delta":        "\nPattern not found\n",
+		"trim 2":            "pha\nta\nmma\n",
+		"trim 9":            "\n\n\n",
+		"count":             "Count: 3 lines\n",
+		"no-more":           text,
+		"mat a | cou":       "Count: 3 lines\n",
+		"match a | match b": "beta\n",
 	} {
-		var args []string
-		if tt.arg != "" {
-			args = []string{tt.arg}
-		}
-		f, ok := filter(tt.name, args)
-		if !ok {
-			t.Fatalf("| %s %s is refused", tt.name, tt.arg)
-		}
-		if got := f(text); got != tt.want {
-			t.Errorf("| %s %s: %q, want %q", tt.name, tt.arg, got, tt.want)
+		if got, err := run(pipe); err != nil || got != want {
+			t.Errorf("| %s: %q, %v, want %q", pipe, got, err, want)
 		}
 	}
-	for _, words := range [][]string{{"match", "("}, {"last", "0"}, {"last", "x"}, {"sort"}} {
-		if _, ok := filter(words[0], words[1:]); ok {
-			t.Errorf("| %s is taken", strings.Join(words, " "))
+	for _, pipe := range []string{"", "match (", "match", "last 0", "last x", "last 1 2", "sort", "count 1", "compare", "display set", "trim", "trim -1", "save", "|"} {
+		if got, err := run(pipe); err == nil {
+			t.Errorf("| %s is taken: %q", pipe, got)
 		}
 	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

@@ -3,6 +3,8 @@ package router
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"strings"
 
 	"rhapsode/diffs/junos"
@@ -12,11 +14,11 @@ import (
 func fileCommands() []*command {
 	return []*command{
 		{word: "checksum", help: "Calculate file checksum", sub: []*command{
-			{word: "sha-256", help: "Calculate SHA-256 checksum", run: (*shell).fileChecksum, expects: expectFile},
+			{word: "sha-256", help: "Calculate SHA-256 checksum", run: (*shell).fileChecksum, args: argsFile},
 		}},
-		{word: "delete", help: "Delete file", run: (*shell).fileDelete, expects: expectFile},
-		{word: "list", help: "List file information", run: (*shell).fileList, expects: expectFile},
-		{word: "show", help: "Show file contents", run: (*shell).fileShow, expects: expectFile},
+		{word: "delete", help: "Delete file", run: (*shell).fileDelete, args: argsFile},
+		{word: "list", help: "List file information", run: (*shell).fileList, args: argsList},
+		{word: "show", help: "Show file contents", run: (*shell).fileShow, args: argsFile},
 	}
 }
 
@@ -97,25 +99,30 @@ func (sh *shell) fileShow(inv invocation) error {
 	return nil
 }
 
-// save writes the candidate from here on down into a file.
+// save writes the candidate from here on down into a file, or onto the terminal.
 func (sh *shell) save(inv invocation) error {
 	name, err := oneFile(inv)
 	if err != nil {
 		return err
 	}
-	v := sh.r.db.view()
+	v := sh.view()
 	text, err := v.candidate.Display(junos.Display{Path: sh.path})
-	if err != nil {
+	if err != nil && !errors.Is(err, junos.ErrNotFound) {
 		return err
 	}
-	return sh.saveText(name, headerOf(v, false)+text)
-}
-
-// saveText writes a text into a file and says so as `save` does.
-func (sh *shell) saveText(name, text string) error {
+	text = headerOf(v, false) + text
+	if name == terminalName {
+		sh.printf("%s", text)
+		return nil
+	}
 	if err := sh.r.files.write(name, []byte(text)); err != nil {
 		return fileFault(name, err)
 	}
-	sh.printf("Wrote %d lines of output to '%s'\n", strings.Count(text, "\n"), name)
+	sh.printf("%s", savedLine(name, text))
 	return nil
+}
+
+// savedLine says that a file was written.
+func savedLine(name, text string) string {
+	return fmt.Sprintf("Wrote %d lines of output to '%s'\n", strings.Count(text, "\n"), name)
 }

@@ -15,7 +15,7 @@ const terminalName = "terminal"
 
 func loadCommands() []*command {
 	loads := func(mode junos.Mode, help string) *command {
-		return &command{word: mode.String(), help: help, expects: expectFile, run: func(sh *shell, inv invocation) error {
+		return &command{word: mode.String(), help: help, args: argsLoad, run: func(sh *shell, inv invocation) error {
 			return sh.load(inv, mode)
 		}}
 	}
@@ -57,7 +57,7 @@ func (sh *shell) load(inv invocation, mode junos.Mode) error {
 		loaded, mode = where.before+text+where.after, where.mode
 	}
 	warnings, err := sh.r.db.load(sh.s, name, []byte(loaded), mode)
-	return sh.showLoaded(loadReport{name: name, text: loaded, set: mode == junos.Set, skip: strings.Count(where.before, "\n")}, warnings, err)
+	return sh.showLoaded(loadReport{name: name, text: loaded, set: mode == junos.Set, skip: strings.Count(where.before, "\n"), lines: strings.Count(text, "\n")}, warnings, err)
 }
 
 // loadText is what is to be loaded: a file of the router, or what comes up to ^D.
@@ -80,7 +80,10 @@ func (sh *shell) loadText(name string) (string, error) {
 	}
 	var text strings.Builder
 	for {
-		line, eot, err := sh.in.next("")
+		line, eot, err := sh.in.text()
+		if errors.Is(err, errInterrupted) {
+			return "", faultf("interrupted, nothing was loaded")
+		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", err
 		}
@@ -110,7 +113,7 @@ func (sh *shell) placeOf(mode junos.Mode) (place, error) {
 		return place{before: "edit " + strings.Join(words, " ") + "\n", mode: mode}, nil
 	}
 	// What statements the words are, only a tree knows that has them.
-	t := sh.r.db.view().candidate.Clone()
+	t := sh.view().candidate.Clone()
 	line := "set"
 	for _, w := range sh.path {
 		line += " " + junos.Quote(w)
@@ -145,6 +148,7 @@ type loadReport struct {
 	name, text string
 	set        bool // set lines: without the statement around the word
 	skip       int  // lines in front of the text that the user did not write
+	lines      int  // lines of the text
 }
 
 // showLoaded prints what a load came to, in the form of a device: the place and the word of a mistake, for curly text
@@ -182,7 +186,8 @@ func (r loadReport) complaint(f fault) string {
 	if !r.set {
 		column += len(word)
 	}
-	head := fmt.Sprintf("%s:%d:(%d) %s", r.name, max(1, int(f.Pos.Line)-r.skip), column, f.Message)
+	line := min(max(1, int(f.Pos.Line)-r.skip), max(1, r.lines)) // what is not closed shows behind the end
+	head := fmt.Sprintf("%s:%d:(%d) %s", r.name, line, column, f.Message)
 	if word != "" {
 		head += ": " + word
 	}

@@ -20,31 +20,33 @@ const (
 // operationalCommands is the grammar of operational mode.
 func operationalCommands() []*command {
 	return []*command{
-		{word: "configure", help: "Manipulate the configuration", run: (*shell).configure, interactive: true, sub: []*command{
-			{word: "exclusive", help: "Keep others from changing it", run: (*shell).configureExclusive, interactive: true},
-			{word: "private", help: "Work on a copy", run: (*shell).configurePrivate, interactive: true},
+		{word: "configure", help: "Manipulate software configuration information", run: (*shell).configure, interactive: true, sub: []*command{
+			{word: "exclusive", help: "Obtain exclusive lock (no one else can make changes)", run: (*shell).configureExclusive, interactive: true},
+			{word: "private", help: "Work in private database (private changes)", run: (*shell).configurePrivate, interactive: true},
 		}},
-		{word: "exit", help: "Leave", run: (*shell).exit, interactive: true},
+		{word: "exit", help: "Exit the management session", run: (*shell).exit, interactive: true},
 		{word: "file", help: "Perform file operations", sub: fileCommands()},
-		{word: "quit", help: "Leave", run: (*shell).exit, interactive: true},
-		{word: "set", help: "Set CLI properties", sub: []*command{{word: "cli", sub: []*command{
-			{word: "screen-length", run: (*shell).setCLI, interactive: true},
-			{word: "screen-width", run: (*shell).setCLI, interactive: true},
-			{word: "complete-on-space", run: (*shell).setCLI, interactive: true},
-			{word: "timestamp", run: (*shell).setCLI, interactive: true},
-		}}}},
-		{word: "show", help: "Show the router", sub: []*command{
-			{word: "configuration", help: "The active configuration", run: (*shell).showActive, shows: true},
-			{word: "system", help: "The system", sub: []*command{
-				{word: "commit", help: "The commit history", run: (*shell).showCommits},
-				{word: "information", help: "Model and release", run: (*shell).showInformation},
-				{word: "rollback", help: "An earlier configuration", run: (*shell).showRollback, sub: []*command{
-					{word: "compare", help: "What changed between two", run: (*shell).showRollbackCompare},
+		{word: "quit", help: "Exit the management session", run: (*shell).exit, interactive: true},
+		{word: "request", help: "Make system-level requests", sub: requestCommands()},
+		{word: "set", help: "Set CLI properties, date/time, craft interface message", sub: []*command{
+			{word: "cli", help: "Set CLI properties", sub: cliCommands()},
+		}},
+		{word: "show", help: "Show system information", sub: []*command{
+			{word: "cli", help: "Show command-line interface settings", run: (*shell).showCLI, interactive: true},
+			{word: "configuration", help: "Show current configuration", run: (*shell).showActive, shows: true, args: argsActive},
+			{word: "system", help: "Show system information", sub: []*command{
+				{word: "commit", help: "Show pending commit requests (if any) and commit history", run: (*shell).showCommits},
+				{word: "configuration", help: "Show configuration information", sub: []*command{
+					{word: "rescue", help: "Show rescue configuration", run: (*shell).showRescue},
 				}},
-				{word: "uptime", help: "Time and last commit", run: (*shell).showUptime},
-				{word: "users", help: "Who is logged in", run: (*shell).showUsers},
+				{word: "information", help: "Show general system information", run: (*shell).showInformation},
+				{word: "rollback", help: "Show rolled back configuration", run: (*shell).showRollback, args: argsOldConfiguration, sub: []*command{
+					{word: "compare", help: "Compare two rollback configurations", run: (*shell).showRollbackCompare, args: argsHistory(2)},
+				}},
+				{word: "uptime", help: "Show time since system and processes started", run: (*shell).showUptime},
+				{word: "users", help: "Show users who are currently logged in", run: (*shell).showUsers},
 			}},
-			{word: "version", help: "Host name and release", run: (*shell).showVersion},
+			{word: "version", help: "Show software process revision levels", run: (*shell).showVersion},
 		}},
 	}
 }
@@ -61,17 +63,6 @@ func (sh *shell) exit(inv invocation) error {
 		return err
 	}
 	return errLeave
-}
-
-// setCLI takes the properties that scripts set. Output is never paged or cut here, so there is nothing to do.
-func (sh *shell) setCLI(inv invocation) error {
-	if len(inv.args) != 1 {
-		return faultf("syntax error, expecting one value")
-	}
-	if _, err := strconv.Atoi(inv.args[0]); err == nil {
-		sh.printf("Screen property set to %s\n", inv.args[0])
-	}
-	return nil
 }
 
 func (sh *shell) showVersion(inv invocation) error {
@@ -128,7 +119,7 @@ func (sh *shell) showCommits(inv invocation) error {
 	for _, e := range sh.r.db.history() {
 		line := fmt.Sprintf("%-3d %s by %s via %s", e.Number, e.Time.UTC().Format(stamp), e.User, e.Client)
 		if e.Comment != "" {
-			line += " " + e.Comment
+			line += " " + e.Comment + "\n    rollback pending"
 		}
 		sh.printf("%s\n", line)
 		if e.Log != "" {
@@ -175,18 +166,24 @@ func (sh *shell) configurationNumber(word string) (*junos.Tree, error) {
 }
 
 // showActive is `show configuration`: the committed configuration, or a part of it.
-func (sh *shell) showActive(inv invocation) error { return sh.showTree(inv.args, inv, true) }
+func (sh *shell) showActive(inv invocation) error {
+	path, err := sh.place(statementsOf(sh.r.db.view().active, nil, true), inv.args)
+	if err != nil {
+		return shifted(err, 1)
+	}
+	return sh.showTree(path, inv, true)
+}
 
 // showTree prints the part of the committed or the candidate configuration at a path: in a form, or compared with the
 // history. The whole text has a header.
 func (sh *shell) showTree(path []string, inv invocation, committed bool) error {
-	v := sh.r.db.view()
+	v := sh.view()
 	tree := v.candidate
 	if committed {
 		tree = v.active
 	}
-	if inv.compare != nil {
-		before, err := sh.r.db.at(*inv.compare)
+	if inv.compare != nil || inv.against != "" {
+		before, err := sh.comparedWith(inv)
 		if err != nil {
 			return err
 		}
@@ -216,4 +213,20 @@ func (sh *shell) showTree(path []string, inv invocation, committed bool) error {
 	}
 	sh.printf("%s", text)
 	return nil
+}
+
+// comparedWith is what a configuration is compared with: one of the history, or a file.
+func (sh *shell) comparedWith(inv invocation) (*junos.Tree, error) {
+	if inv.against == "" {
+		return sh.r.db.at(*inv.compare)
+	}
+	data, err := sh.r.files.read(inv.against)
+	if err != nil {
+		return nil, fileFault(sh.r.files.absolute(inv.against), err)
+	}
+	tree, err := junos.Parse(inv.against, data, nil)
+	if err != nil {
+		return nil, faultf("%s", err)
+	}
+	return tree, nil
 }

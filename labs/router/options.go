@@ -61,6 +61,7 @@ type Router struct {
 	log           *slog.Logger
 	db            *database
 	files         *files
+	editors       editors
 	hostKey       ssh.Signer
 	ssh           *ssh.ServerConfig
 	booted        time.Time

@@ -184,6 +184,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`([a-z]+\d)-\d{10}-`), "$1-SECONDS-"},
 	{regexp.MustCompile(`seconds="\d+"`), `seconds="SECONDS"`},
 	{regexp.MustCompile(`seconds" : "\d+"`), `seconds" : "SECONDS"`},
+	{regexp.MustCompile(`seconds": "\d+"`), `seconds": "SECONDS"`},
 }
 
 // scrub replaces what differs from run to run.

@@ -5,14 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"rhapsode/diffs/junos"
 )
 
 // lineReader is where a shell reads from: a terminal with line editing, or a stream.
 type lineReader interface {
-	// next returns a line without its end. eot means that ^D ended the line; io.EOF ends the shell.
+	// next returns a command line without its end. eot means that ^D ended the line; io.EOF ends the shell.
 	next(prompt string) (line string, eot bool, err error)
+	// ask returns the answer to a question.
+	ask(question string) (string, error)
+	// text returns a line of a text that is not a command.
+	text() (line string, eot bool, err error)
 }
 
 // shell is one CLI. One goroutine uses it.
@@ -24,8 +30,13 @@ type shell struct {
 	pty  bool // a person, or what acts as one: prompts, carets under errors, questions
 	from int  // columns before the command on the screen
 
-	config bool     // in configuration mode
-	path   []string // and where
+	config bool       // in configuration mode
+	path   []string   // and where
+	before [][]string // where the user was before each edit
+
+	term *terminalLines // on a terminal
+	size *terminalSize
+	cli  cliProperties
 }
 
 func (sh *shell) printf(format string, args ...any) {
@@ -37,9 +48,15 @@ func (sh *shell) printf(format string, args ...any) {
 func (sh *shell) run() error {
 	for {
 		prompt := sh.prompt()
+		awake := sh.watchIdle()
 		line, eot, err := sh.in.next(prompt)
+		awake()
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if errors.Is(err, errLineTooLong) {
+			sh.printf("error: %s\n", err)
+			continue
 		}
 		if err != nil {
 			return fmt.Errorf("read command: %w", err)
@@ -48,7 +65,7 @@ func (sh *shell) run() error {
 		if eot && strings.TrimSpace(line) == "" {
 			line = "exit"
 		}
-		sh.from = len(prompt)
+		sh.from = utf8.RuneCountInString(prompt)
 		if err := sh.execute(line); errors.Is(err, errLeave) {
 			return nil
 		}
@@ -62,15 +79,30 @@ func (sh *shell) prompt() string {
 		return ""
 	}
 	name := sh.s.user + "@" + sh.r.hostname()
+	if sh.cli.prompt != "" {
+		name = sh.cli.prompt
+	}
 	if !sh.config {
-		sh.printf("\n")
+		sh.printf("\n%s", sh.banner("", "\n"))
 		return name + "> "
 	}
 	if w := sh.r.db.view().window; w != nil {
 		sh.printf("# commit confirmed will be rolled back in %d minutes\n", sh.r.db.minutesLeft(w))
 	}
-	sh.printf("\n%s\n", editPath(sh.path))
+	sh.r.editors.move(sh.s.id, editPath(sh.path))
+	sh.printf("\n%s%s\n", sh.banner("", ""), editPath(sh.path))
 	return name + "# "
+}
+
+// banner says which routing engine this is, where there are several.
+func (sh *shell) banner(before, after string) string {
+	switch e := sh.r.db.engines; {
+	case e.chassis:
+		return before + "{master:0}" + after
+	case e.dual():
+		return before + "{master}" + after
+	}
+	return ""
 }
 
 // execute runs one line and shows what went wrong. What it returns was shown, or is errLeave.
@@ -84,8 +116,12 @@ func (sh *shell) execute(line string) error {
 	}
 	words, err := tokens(line)
 	if err == nil {
+		if len(words) > 0 {
+			sh.stampLine()
+		}
 		err = sh.dispatch(grammar, line, words)
 	}
+	sh.endPage()
 	if usage, isUsage := errors.AsType[*usageError](err); isUsage {
 		sh.complain(usage, line, words)
 	} else if err != nil && !errors.Is(err, errLeave) && !errors.Is(err, errShown) {
@@ -101,7 +137,7 @@ func (sh *shell) complain(usage *usageError, line string, words []token) {
 		if usage.word < len(words) {
 			at = words[usage.word].at
 		}
-		sh.printf("%s^\n", strings.Repeat(" ", sh.from+at))
+		sh.printf("%s^\n", strings.Repeat(" ", sh.from+utf8.RuneCountInString(line[:at])))
 	}
 	sh.printf("%s\n", usage.message)
 }
@@ -132,85 +168,60 @@ func (sh *shell) dispatch(grammar []*command, line string, words []token) error 
 	if err != nil {
 		return err
 	}
-	if len(filters) == 0 {
-		return c.run(sh, inv)
+	run := func() error { return c.run(sh, inv) }
+	if !c.shows && inv.display.Format != junos.FormatText {
+		run = func() error { return sh.showAnswer(c, canonical(grammar, stages[0][:n]), inv) }
 	}
-	var out bytes.Buffer
-	screen := sh.out
-	sh.out = &out
-	err = c.run(sh, inv)
-	sh.out = screen
-	text := out.String()
+	if inv.noMore && sh.term != nil {
+		sh.term.pager.free = true
+	}
+	if len(filters) == 0 {
+		return run()
+	}
+	text, err := sh.capture(run)
 	for _, f := range filters {
-		text = f(text)
+		text = f(sh, text)
 	}
 	sh.printf("%s", text)
 	return err
 }
 
+// capture runs a command and returns what it shows.
+func (sh *shell) capture(run func() error) (string, error) {
+	var out bytes.Buffer
+	screen := sh.out
+	sh.out = &out
+	defer func() { sh.out = screen }()
+	err := run()
+	return out.String(), err
+}
+
 // pipes reads what stands behind each `|`: what chooses the form of a configuration goes into inv, the rest filters
 // the output in its order.
-func (inv *invocation) pipes(c *command, stages [][]token) ([]func(string) string, error) {
-	var filters []func(string) string
+func (inv *invocation) pipes(c *command, stages [][]token) ([]outputFilter, error) {
+	var filters []outputFilter
 	at := len(stages[0])
 	for _, stage := range stages[1:] {
 		at++ // the pipe itself
 		words := texts(stage)
-		chosen, err := pickPipe(words)
-		switch {
-		case err != nil || (chosen == "display" || chosen == "compare") && !c.shows:
+		if len(words) == 0 {
 			return nil, &usageError{at, "syntax error."}
-		case chosen == "display":
-			if err := inv.show(words[1:]); err != nil {
-				return nil, &usageError{at + 1, "syntax error."}
-			}
-		case chosen == "compare":
-			number := 0
-			if len(words) == 3 {
-				if number, err = strconv.Atoi(words[2]); err != nil {
-					return nil, &usageError{at + 2, "syntax error."}
-				}
-			}
-			inv.compare = &number
-		default:
-			f, ok := filter(chosen, words[1:])
-			if !ok {
-				return nil, &usageError{at + 1, "syntax error."}
-			}
+		}
+		p, err := pick(pipeCommands(c), words[0], 1)
+		if err != nil {
+			return nil, &usageError{at, usageOf(err, at).message}
+		}
+		f, err := p.filter(inv, words[1:])
+		if err != nil {
+			return nil, &usageError{at + min(1, len(words)-1), "syntax error."}
+		}
+		if f != nil {
 			filters = append(filters, f)
 		}
 		at += len(stage)
 	}
+	if !c.shows && inv.display.Format == junos.FormatSet {
+		return nil, &usageError{at, "syntax error."}
+	}
 	return filters, nil
-}
-
-// pickPipe checks the words of a pipe and returns its keyword in full.
-func pickPipe(words []string) (string, error) {
-	grammar := []*command{
-		{word: "compare"}, {word: "count"}, {word: "display"}, {word: "except"}, {word: "last"}, {word: "match"}, {word: "no-more"},
-	}
-	if len(words) == 0 {
-		return "", errors.New("nothing behind the pipe")
-	}
-	c, err := pick(grammar, words[0], 0)
-	if err != nil {
-		return "", err
-	}
-	valid := false
-	switch c.word {
-	case "compare":
-		valid = len(words) == 1 || len(words) == 3 && strings.HasPrefix("rollback", words[1])
-	case "display":
-		valid = len(words) > 1
-	case "count", "no-more":
-		valid = len(words) == 1
-	case "last":
-		valid = len(words) <= 2
-	case "match", "except":
-		valid = len(words) == 2
-	}
-	if !valid {
-		return "", fmt.Errorf("syntax error behind the pipe: %s", strings.Join(words, " "))
-	}
-	return c.word, nil
 }
