@@ -32,12 +32,22 @@ func open(ctx context.Context, l *devicetest.Lab) (devices.Device, error) {
 }
 
 func TestContract(t *testing.T) {
-	devicetest.Run(t, func(t *testing.T) devicetest.Subject {
-		l := labs.Start(t, "", time.Second)
-		return devicetest.Subject{
-			Open:   func(ctx context.Context) (devices.Device, error) { return open(ctx, l) },
-			Edit:   func(t *testing.T, set string) { l.Edit(t, set) },
-			Minute: time.Second,
-		}
-	})
+	for name, args := range map[string][]string{"one engine": nil, "two engines": {"--routing-engines", "2"}, "virtual chassis": {"--virtual-chassis", "3"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			devicetest.Run(t, func(t *testing.T) devicetest.Subject {
+				l := labs.Start(t, "", time.Second, args...)
+				return devicetest.Subject{
+					Open:   func(ctx context.Context) (devices.Device, error) { return open(ctx, l) },
+					Edit:   func(t *testing.T, set string) { l.Edit(t, set) },
+					Minute: time.Second, Synchronize: name == "two engines",
+					OpenCut: func(ctx context.Context) (devices.Device, func(), error) {
+						behind, cut := l.Through(t)
+						dev, err := open(ctx, behind)
+						return dev, cut, err
+					},
+				}
+			})
+		})
+	}
 }

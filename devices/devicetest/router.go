@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"rhapsode/devices"
 	"rhapsode/diffs"
@@ -113,6 +114,7 @@ func NewRouter(name, config string) (*Router, error) {
 		"show bgp summary | display xml":            "<output>BGP is not running</output>",
 		"show chassis alarms | display xml":         noAlarms,
 		"show system alarms | display xml":          noAlarms,
+		"show configuration | display xml":          "<configuration><system><host-name>cr1</host-name></system></configuration>\n",
 		"show chassis routing-engine | display xml": "<route-engine-information><route-engine><status>OK</status></route-engine></route-engine-information>",
 	} {
 		r.Answer(op, func(string) (string, error) { return text, nil })
@@ -428,7 +430,11 @@ func (c *candidate) Load(ctx context.Context, change diffs.Change) (warnings []d
 		next := r.candidate.Clone()
 		warns, err := next.Load("load", []byte(change.Text), change.Mode)
 		if err != nil {
-			return &devices.CommitError{Device: r.name, Phase: "load", Severity: "error", Message: err.Error()}
+			out := &devices.CommitError{Device: r.name, Phase: "load", Severity: "error", Message: err.Error()}
+			if list, ok := errors.AsType[junos.ErrorList](err); ok && len(list) > 0 {
+				out.Line = int(list[0].Pos.Line)
+			}
+			return out
 		}
 		for _, w := range warns {
 			warnings = append(warnings, devices.Warning{Device: r.name, Phase: "load", Message: w.Error()})
@@ -499,6 +505,9 @@ func (c *candidate) Commit(ctx context.Context, opts devices.CommitOptions) ([]d
 	return r.warning("commit"), c.s.call(ctx, op, func() error {
 		if err := devices.CheckConfirm(opts.Confirm); err != nil {
 			return err
+		}
+		if strings.ContainsFunc(opts.Comment, unicode.IsControl) {
+			return fmt.Errorf("%s: commit: comment: it has a control character", r.name)
 		}
 		if err := r.checkLocked("commit"); err != nil {
 			return err

@@ -21,14 +21,21 @@ type Subject struct {
 	// Minute is how long a minute of a confirm window lasts on the router. The case that waits for a rollback is left
 	// out if that is a minute or more.
 	Minute time.Duration
+	// Synchronize has every commit go to both routing engines.
+	Synchronize bool
+	// OpenCut opens a session whose connection cut drops without a goodbye. Nil leaves the cases out that need it.
+	OpenCut func(ctx context.Context) (dev devices.Device, cut func(), err error)
+}
+
+// suiteCase is one promise.
+type suiteCase struct {
+	name string
+	run  func(*suite)
 }
 
 // Run runs the contract suite: what Apply and Review rely on, whatever protocol is below.
 func Run(t *testing.T, fresh func(t *testing.T) Subject) {
-	cases := []struct {
-		name string
-		run  func(*suite)
-	}{
+	cases := []suiteCase{
 		{"running is the committed configuration", (*suite).running},
 		{"load, compare, discard", (*suite).loadCompareDiscard},
 		{"every mode", (*suite).modes},
@@ -47,7 +54,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Subject) {
 		{"discard and close again", (*suite).again},
 		{"a done context", (*suite).doneContext},
 	}
-	for _, c := range cases {
+	for _, c := range append(cases, reliedCases()...) {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
@@ -100,6 +107,7 @@ func (s *suite) check(c devices.Candidate) {
 
 func (s *suite) commitWith(c devices.Candidate, opts devices.CommitOptions) {
 	s.Helper()
+	opts.Synchronize = s.subject.Synchronize
 	_, err := c.Commit(s.ctx, opts)
 	s.must("commit", err)
 }

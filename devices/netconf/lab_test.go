@@ -86,11 +86,22 @@ func (l *lab) fingerprint(t *testing.T) string {
 }
 
 func TestContract(t *testing.T) {
-	for name, args := range map[string][]string{"base 1.0": nil, "base 1.1": {"--base11"}} {
+	for name, args := range map[string][]string{
+		"base 1.0": nil, "base 1.1": {"--base11"}, "rfc-compliant": {"--rfc-compliant", "--base11"},
+		"two engines": {"--routing-engines", "2"}, "virtual chassis": {"--virtual-chassis", "3", "--rfc-compliant"},
+	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			devicetest.Run(t, func(t *testing.T) devicetest.Subject {
 				l := startLab(t, time.Second, args...)
-				return devicetest.Subject{Open: l.open, Edit: l.edit, Minute: time.Second}
+				return devicetest.Subject{
+					Open: l.open, Edit: l.edit, Minute: time.Second, Synchronize: name == "two engines",
+					OpenCut: func(ctx context.Context) (devices.Device, func(), error) {
+						behind, cut := l.Through(t)
+						dev, err := (&lab{behind}).open(ctx)
+						return dev, cut, err
+					},
+				}
 			})
 		})
 	}
