@@ -52,12 +52,13 @@ func readScreen(seen, command, mark string) (screen, error) {
 	if !ok {
 		return s, fmt.Errorf("%w: the command was not echoed", errDoubt)
 	}
-	end := promptEnd.FindStringIndex("\n" + answer)
+	line := tail("\n" + answer)
+	end := promptEnd.FindStringIndex(line)
 	if end == nil {
 		return s, fmt.Errorf("%w: no prompt behind the answer", errDoubt)
 	}
-	first := strings.TrimSpace(("\n" + answer)[end[0]:])
-	answer = strings.TrimPrefix(("\n" + answer)[:end[0]]+"\n", "\n")
+	first := strings.TrimSpace(line[end[0]:])
+	answer = answer[:len(answer)-len(strings.TrimPrefix(line[end[0]:], "\n"))]
 	last := strings.TrimSpace(promptEnd.FindString(after))
 	if !strings.HasPrefix(after, "\n") || last == "" || last[len(last)-1] != first[len(first)-1] {
 		return s, fmt.Errorf("%w: no prompt behind the mark", errDoubt)
@@ -77,7 +78,7 @@ func readScreen(seen, command, mark string) (screen, error) {
 	switch {
 	case strings.Contains("\n"+answer, broadcast):
 		return s, fmt.Errorf("%w: a broadcast message came in the midst of the answer", errDoubt)
-	case pagerEnd.MatchString(strings.TrimRight(answer, "\n")):
+	case pagerEnd.MatchString(tail(strings.TrimRight(answer, "\n"))):
 		return s, fmt.Errorf("%w: the answer stops at a pager", errDoubt)
 	}
 	text, place := trimBanner(answer)
@@ -87,6 +88,12 @@ func readScreen(seen, command, mark string) (screen, error) {
 	s.answer = text
 	return s, nil
 }
+
+// tail is the end of a screen, in which the patterns for ends are looked for: the screen may have megabytes.
+func tail(s string) string { return s[max(0, len(s)-tailBytes):] }
+
+// tailBytes holds more than a prompt, and more than a question.
+const tailBytes = 1000
 
 // trimBanner takes away what belongs to the prompt: each of the lines at most once, and blank lines around them. place
 // tells whether one of them is the place in the configuration, as it stands above each prompt of configuration mode.

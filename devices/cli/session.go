@@ -140,8 +140,8 @@ func (s *session) talk(ctx context.Context, timeout time.Duration, command, mark
 	if err := s.send(command, timeout); err != nil {
 		return screen{}, err
 	}
-	for questionEnd.MatchString(s.s.screen()) {
-		question := strings.TrimSpace(questionEnd.FindString(s.s.screen()))
+	for questionEnd.MatchString(s.s.tail()) {
+		question := strings.TrimSpace(questionEnd.FindString(s.s.tail()))
 		if len(answers) == 0 {
 			return screen{}, fmt.Errorf("%w: the device asks %q", errDoubt, question)
 		}
@@ -150,7 +150,7 @@ func (s *session) talk(ctx context.Context, timeout time.Duration, command, mark
 		}
 		answers = answers[1:]
 	}
-	if pagerEnd.MatchString(s.s.screen()) {
+	if pagerEnd.MatchString(s.s.tail()) {
 		return screen{}, fmt.Errorf("%w: the answer stops at a pager", errDoubt)
 	}
 	if err := s.send(mark, timeout); err != nil {

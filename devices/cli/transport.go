@@ -161,6 +161,13 @@ func (s *stream) screen() string {
 	return string(s.seen)
 }
 
+// tail is the end of the screen.
+func (s *stream) tail() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.seen[max(0, len(s.seen)-tailBytes):])
+}
+
 // stripper takes out what moves a cursor and prints nothing: carriage returns, NULs and escape sequences (ECMA-48 section
 // 5.4), wherever a read cut them.
 type stripper struct {

@@ -73,28 +73,24 @@ func (s *suite) badComments() {
 	s.unchanged(before)
 }
 
-// largeEntries makes a configuration of about three megabytes.
-const largeEntries = 100_000
+// largeBytes is more than any buffer on the way holds.
+const largeBytes = 2 << 20
 
 func (s *suite) large() {
 	dev := s.open()
-	var text strings.Builder
-	text.WriteString("policy-options {\n    prefix-list LARGE {\n")
-	for i := range largeEntries {
-		fmt.Fprintf(&text, "        2001:db8:%x:%x::/64;\n", i>>8, i&0xff)
-	}
-	text.WriteString("    }\n}\n")
+	text := LargeText(largeBytes)
+	entries := strings.Count(text, "/64;\n")
 	c := s.lock(dev)
-	s.load(c, diffs.Change{Mode: junos.Merge, Text: text.String()})
+	s.load(c, diffs.Change{Mode: junos.Merge, Text: text})
 	got := s.compare(c)
-	if n := strings.Count(got, "/64;\n"); n != largeEntries {
-		s.Errorf("of %d entries the compare has %d", largeEntries, n)
+	if n := strings.Count(got, "/64;\n"); n != entries {
+		s.Errorf("of %d entries the compare has %d", entries, n)
 	}
 	if texter, ok := c.(devices.Texter); ok {
 		text, err := texter.Text(s.ctx)
 		s.must("text", err)
-		if n := strings.Count(text, "/64;\n"); n != largeEntries {
-			s.Errorf("of %d entries the candidate's text has %d", largeEntries, n)
+		if n := strings.Count(text, "/64;\n"); n != entries {
+			s.Errorf("of %d entries the candidate's text has %d", entries, n)
 		}
 	}
 	s.must("discard", c.Discard(s.ctx))
