@@ -222,7 +222,7 @@ func checkAllOrNothing(jobs []Job, opts ApplyOptions) error {
 			}
 		}
 	}
-	if need := windowNeeded(len(jobs), opts, 0); opts.Confirm < need {
+	if need := windowNeeded(jobs, opts, 0); opts.Confirm < need {
 		return windowError(len(jobs), opts, need)
 	}
 	return nil

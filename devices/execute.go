@@ -62,14 +62,22 @@ func (o FleetOptions) parallel() int {
 }
 
 // windowNeeded is what the window of a run that is all or nothing must hold: the first device's is open while all others
-// commit, run their checks and confirm, Parallel at a time. took is how long a commit takes, as far as it is known.
-func windowNeeded(n int, opts ApplyOptions, took time.Duration) time.Duration {
-	each := 2*took + longestHooks(opts.Hooks, HookConfirm)
-	for _, c := range opts.Checks {
-		each += c.Timeout
+// commit, all run their checks at the same time, and all are asked of the hooks and confirm. Parallel bounds how many
+// commit, ask and confirm at once. took is how long a commit takes, as far as it is known.
+func windowNeeded(jobs []Job, opts ApplyOptions, took time.Duration) time.Duration {
+	var checks time.Duration
+	for _, j := range jobs {
+		rules := opts.Rules
+		if j.Rules != nil {
+			rules = *j.Rules
+		}
+		checks = max(checks, rules.longest(rules.settle(max(opts.Confirm-took-confirmReserve, time.Second))))
 	}
-	waves := (n + opts.parallel() - 1) / opts.parallel()
-	return time.Duration(waves)*each + confirmReserve
+	for _, c := range opts.Checks {
+		checks += c.Timeout
+	}
+	waves := (len(jobs) + opts.parallel() - 1) / opts.parallel()
+	return time.Duration(waves)*(2*took+longestHooks(opts.Hooks, HookConfirm)) + checks + confirmReserve
 }
 
 func windowError(n int, opts ApplyOptions, need time.Duration) error {
@@ -313,6 +321,7 @@ func (x *execution) gate(ctx context.Context, job Job, at Step, bar *barrier, s 
 		x.took[device] = time.Since(x.checks[device])
 		x.mu.Unlock()
 	case StepConfirm:
+		s.take()
 		notes, required := x.hooks.call(ctx, x.hooks.payload(HookConfirm, device, []HookDevice{hookDevice(job, nil)}))
 		x.note(device, notes)
 		if required != nil && x.opts.Confirm > 0 {
@@ -328,10 +337,11 @@ func (x *execution) gate(ctx context.Context, job Job, at Step, bar *barrier, s 
 		x.events.device(device, StateWaiting, "for the devices that it goes with")
 	}
 	s.give()
-	err := bar.pass(ctx, at)
-	s.take()
-	if err != nil {
+	if err := bar.pass(ctx, at); err != nil {
 		return fmt.Errorf("%s: %w", device, err)
+	}
+	if at != StepChecks {
+		s.take() // checks are looks, which all may take at once
 	}
 	if at != stepReady {
 		x.events.device(device, StateRunning, "")
@@ -351,7 +361,7 @@ func (x *execution) holds(device string) error {
 	for _, t := range x.took {
 		longest = max(longest, t)
 	}
-	if need := windowNeeded(len(x.jobs), x.opts, longest); x.opts.Confirm < need {
+	if need := windowNeeded(x.jobs, x.opts, longest); x.opts.Confirm < need {
 		return fmt.Errorf("%s: %w", device, windowError(len(x.jobs), x.opts, need))
 	}
 	return nil

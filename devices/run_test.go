@@ -48,7 +48,7 @@ func inPair(t *testing.T, f func(*pairOf)) {
 			b.must(err)
 			b.must(dev.Close())
 			p.routers = append(p.routers, r)
-			p.jobs = append(p.jobs, devices.Job{Plan: plan, Pair: pair, Dial: dial})
+			p.jobs = append(p.jobs, devices.Job{Plan: plan, Site: pair[:3], Pair: pair, Dial: dial})
 		}
 		f(p)
 	})
