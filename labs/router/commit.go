@@ -142,8 +142,9 @@ func (db *database) publish(tree *junos.Tree, record commitRecord, open *window,
 	if err := db.store.save(next, &text); err != nil {
 		return err
 	}
+	idle := !db.shared.modified() || db.shared.tree == tree // by what it was made from
 	db.index, db.active, db.shared.base = next, tree, tree
-	if db.shared.edited == nil || db.shared.tree == tree {
+	if idle {
 		db.shared.reset(tree)
 	}
 	db.arm()
