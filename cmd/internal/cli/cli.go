@@ -29,21 +29,38 @@ type Streams struct {
 	OutTerminal bool
 	ErrTerminal bool
 
+	// ErrLive says that the cursor of Err can be moved: a terminal that is not dumb, watched by a person.
+	ErrLive bool
+	// ErrSize is how large Err's terminal is now, in characters; nil: 80 by 24.
+	ErrSize func() (columns, rows int)
+
 	// Redact hides secrets in the errors that Report prints; nil prints them as they are.
 	Redact func(string) string
 
-	mu    sync.Mutex // guards Err against interleaved lines
+	mu    sync.Mutex // guards what is written: lines are whole, and a live area is below them
+	live  *area
 	lines *bufio.Reader
 }
 
-// System gives the process's own streams.
+// System gives the process's own streams. Where TERM says that the terminal is dumb, or CI that nobody watches, nothing
+// is drawn over.
 func System() *Streams {
-	return &Streams{
+	s := &Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
 		OutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
+		ErrSize: func() (columns, rows int) {
+			columns, rows, err := term.GetSize(int(os.Stderr.Fd()))
+			if err != nil {
+				return 0, 0
+			}
+			return columns, rows
+		},
 	}
+	name := os.Getenv("TERM")
+	s.ErrLive = s.ErrTerminal && name != "" && name != "dumb" && os.Getenv("CI") == ""
+	return s
 }
 
 // ColourMode says when results are coloured.
@@ -71,14 +88,26 @@ func (s *Streams) Colour(mode ColourMode, noColor string) (bool, error) {
 
 // Printf writes a result.
 func (s *Streams) Printf(format string, args ...any) {
-	fmt.Fprintf(s.Out, format, args...) //nolint:errcheck // a closed stdout shows as the exit of the pipe's reader
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := fmt.Sprintf(format, args...)
+	if s.live != nil && s.OutTerminal { // the same terminal, as far as anybody can tell
+		s.live.erase()
+		defer s.live.draw()
+	}
+	io.WriteString(s.Out, text) //nolint:errcheck // a closed stdout shows as the exit of the pipe's reader
 }
 
 // Notef writes one line for the person, not part of the result.
 func (s *Streams) Notef(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintf(s.Err, format+"\n", args...) //nolint:errcheck // there is nowhere left to say it
+	text := fmt.Sprintf(format, args...) + "\n"
+	if s.live != nil {
+		s.live.above(text)
+		return
+	}
+	io.WriteString(s.Err, text) //nolint:errcheck // there is nowhere left to say it
 }
 
 // ErrNotApproved is returned by Confirm when the answer was not yes.
@@ -117,6 +146,12 @@ func (s *Streams) Password(prompt string) (string, error) {
 	f, ok := s.In.(*os.File)
 	if !ok {
 		return "", errors.New("no terminal to ask for a password on")
+	}
+	s.mu.Lock() // nothing is drawn while somebody types
+	defer s.mu.Unlock()
+	if s.live != nil {
+		s.live.erase()
+		defer s.live.draw()
 	}
 	fmt.Fprint(s.Err, prompt) //nolint:errcheck // see Notef
 	defer fmt.Fprintln(s.Err) //nolint:errcheck // see Notef
