@@ -11,31 +11,29 @@ import (
 // Checks are the rules by which a device is judged around a commit: it is looked at before, and again before the commit
 // is confirmed (SAFETY.md 7).
 type Checks struct {
-	Settle                    time.Duration // how long what got worse may take to recover; 0: the executor's default
-	BGPSessions               bool          // what was established must be so again
-	AcceptedPrefixDropPercent uint8         // how much fewer prefixes a session may have; 100: any number
-	VIPNextHops               bool          // a VIP that had a next hop must have one
-	Alarms                    bool          // no alarm that was not there before
-	Commands                  []CommandCheck
+	Settle              time.Duration // how long what got worse may take to recover; 0: the executor's default
+	Hold                time.Duration // how long all must be good before the confirm
+	BGPSessions         bool          // what was established must be so again
+	PrefixDropPercent   uint8         // by how much the accepted prefixes of a session may fall; 0: the executor's default
+	MinAcceptedPrefixes uint32        // sessions with fewer are not held to that; 0: the executor's default
+	VIPNextHops         bool          // a VIP that had a next hop must have one
+	Alarms              bool          // no alarm that was not there before
+	Commands            []CommandCheck
 }
 
 // CommandCheck is a check of the operator's own: the output of a command, before and after. At least one condition is set.
 type CommandCheck struct {
 	Name    string
-	Command string // operational, without pipes
-	Timeout time.Duration
+	Command string        // operational, without pipes
+	Timeout time.Duration // 0: that of all
 
 	Match     string // regular expression: a line must match after the commit; empty: no condition
 	NoMatch   string // none may
-	Count     string // as many lines must match after as before
-	Unchanged bool   // the whole output must be the same
+	Unchanged bool   // the whole output must be the same,
+	Ignore    string // but for what this regular expression matches
+	Count     string // how many lines there must be: `>= 4`, `== before - 1`; empty: any number
+	Lines     string // which lines are counted; empty: those that are not blank
 }
-
-// The defaults of checks.
-const (
-	defaultPrefixDrop   = 20
-	defaultCheckTimeout = 30 * time.Second
-)
 
 // IgnoredWarning is something that a device says and that does not matter.
 type IgnoredWarning struct {
@@ -115,12 +113,10 @@ func (l *loader) makeChecks(d *Device, v *node) {
 	n := v.get("checks")
 	yes := func(key string) bool { return n.get(key) == nil || n.get(key).isTrue() }
 	d.Checks = Checks{
-		Settle:      one(l, n.get("settle"), parseDuration),
+		Settle: one(l, n.get("settle"), parseDuration), Hold: one(l, n.get("hold"), parseDuration),
 		BGPSessions: yes("bgp_sessions"), VIPNextHops: yes("vip_next_hops"), Alarms: yes("alarms"),
-		AcceptedPrefixDropPercent: defaultPrefixDrop,
-	}
-	if drop := n.get("accepted_prefix_drop"); drop != nil {
-		d.Checks.AcceptedPrefixDropPercent = uint8(count(drop))
+		PrefixDropPercent:   uint8(count(n.get("accepted_prefix_drop"))),
+		MinAcceptedPrefixes: uint32(count(n.get("accepted_prefix_min"))),
 	}
 	commands := n.get("commands")
 	for _, name := range commands.children() {
@@ -137,9 +133,10 @@ func (l *loader) makeChecks(d *Device, v *node) {
 func (l *loader) commandCheck(d *Device, name string, n *node) CommandCheck {
 	c := CommandCheck{
 		Name: name, Command: n.get("command").string(),
-		Timeout: cmp.Or(one(l, n.get("timeout"), parseDuration), defaultCheckTimeout),
-		Match:   n.get("match").string(), NoMatch: n.get("no_match").string(), Count: n.get("count").string(),
-		Unchanged: n.get("unchanged").isTrue(),
+		Timeout: one(l, n.get("timeout"), parseDuration),
+		Match:   n.get("match").string(), NoMatch: n.get("no_match").string(),
+		Unchanged: n.get("unchanged").isTrue(), Ignore: n.get("ignore").string(),
+		Count: n.get("count").string(), Lines: n.get("lines").string(),
 	}
 	if l.isBroken(l.files(d)...) {
 		return c
@@ -150,6 +147,12 @@ func (l *loader) commandCheck(d *Device, name string, n *node) CommandCheck {
 		l.problems.add(n.key, "add command: show …", "checks.commands.%s: missing key `command`", name)
 	case c.Match == "" && c.NoMatch == "" && c.Count == "" && !c.Unchanged:
 		l.problems.add(n.key, "add "+keys, "checks.commands.%s: the output is held against nothing", name)
+	case c.Ignore != "" && !c.Unchanged:
+		l.problems.add(n.get("ignore").key, "add unchanged: true, or remove it", "checks.commands.%s: ignore is of unchanged", name)
+	case c.Lines != "" && c.Count == "":
+		l.problems.add(n.get("lines").key, "add count, or remove it", "checks.commands.%s: lines is of count", name)
+	case slices.Contains([]string{"reachable", "bgp", "accepted-prefixes", "routes", "alarms"}, name):
+		l.problems.add(n.key, "give it another name", "checks.commands.%s: this is the name of a check that is built in", name)
 	}
 	return c
 }

@@ -9,7 +9,7 @@ import (
 func TestChecks(t *testing.T) {
 	tree := exampleTree(t)
 	d := device(t, loadTree(t, tree), "cr1.ams")
-	equal(t, "by default", fmt.Sprintf("%+v", d.Checks), "{Settle:0s BGPSessions:true AcceptedPrefixDropPercent:20 VIPNextHops:true Alarms:true Commands:[]}")
+	equal(t, "by default", fmt.Sprintf("%+v", d.Checks), "{Settle:0s Hold:0s BGPSessions:true PrefixDropPercent:0 MinAcceptedPrefixes:0 VIPNextHops:true Alarms:true Commands:[]}")
 	appendFile(tree, "common.yaml", `checks:
   settle: 20s
   commands:
@@ -18,8 +18,8 @@ func TestChecks(t *testing.T) {
 ignore_warnings:
   - {match: uses IPv4, reason: known}
 `)
-	appendFile(tree, "roles/core.yaml", "checks: {accepted_prefix_drop: 0, alarms: false}\n")
-	appendFile(tree, "sites/ams.yaml", "checks: {commands: {ospf: {match: null, count: Full, timeout: 5s}}}\n")
+	appendFile(tree, "roles/core.yaml", "checks: {accepted_prefix_drop: 5, alarms: false}\n")
+	appendFile(tree, "sites/ams.yaml", "checks: {commands: {ospf: {match: null, count: '>= before', lines: Full, timeout: 5s}}}\n")
 	appendFile(tree, "devices/cr1.ams.yaml", `checks: {settle: 30s, commands: {fpc: null}}
 ignore_warnings: !append
   - {match: statement not found, reason: on purpose, phase: load, severity: error}
@@ -27,7 +27,7 @@ ignore_warnings: !append
 	net := loadTree(t, tree)
 	d = device(t, net, "cr1.ams")
 	equal(t, "merged", fmt.Sprintf("%+v", d.Checks),
-		"{Settle:30s BGPSessions:true AcceptedPrefixDropPercent:0 VIPNextHops:true Alarms:false Commands:[{Name:ospf Command:show ospf neighbor Timeout:5s Match: NoMatch: Count:Full Unchanged:false}]}")
+		"{Settle:30s Hold:0s BGPSessions:true PrefixDropPercent:5 MinAcceptedPrefixes:0 VIPNextHops:true Alarms:false Commands:[{Name:ospf Command:show ospf neighbor Timeout:5s Match: NoMatch: Unchanged:false Ignore: Count:>= before Lines:Full}]}")
 	equal(t, "ignored", fmt.Sprintf("%+v", d.IgnoreWarnings), "[{Match:uses IPv4 Reason:known Phase: Severity:warning File:common.yaml Line:70} "+
 		"{Match:statement not found Reason:on purpose Phase:load Severity:error File:devices/cr1.ams.yaml Line:48}]")
 	equal(t, "where", chain(t, net, "checks.settle", d), "common.yaml:65: 20s (common)\ndevices/cr1.ams.yaml:46: 30s (device cr1.ams)")

@@ -193,6 +193,8 @@ func checkOperational(s string) error {
 	return nil
 }
 
+var countForm = regexp.MustCompile(`^(==|!=|<=|>=|<|>)\s*(?:before\s*(?:[+-]\s*\d{1,9})?|\d{1,9})$`)
+
 // parsePath splits a configuration path into words; a word in double quotes may hold blanks.
 func parsePath(s string) ([]string, error) {
 	var words []string
@@ -321,6 +323,7 @@ func formats() map[string]func(string) error {
 		"regexp":               checkRegexp,
 		"freeze-time":          checkFreezeTime,
 		"batches":              checkBatches,
+		"line-count":           form(countForm, `a comparison such as ">= 4", "== before" or ">= before - 1"`),
 		"operational-command":  checkOperational,
 		"url":                  check(parseURL),
 	}
