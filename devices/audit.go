@@ -22,6 +22,8 @@ type AuditEntry struct {
 	After   string    `json:"after,omitempty"`
 	// SkippedCheck is why the run passed over errors of `rhapsode check`.
 	SkippedCheck string `json:"skipped_check,omitempty"`
+	// ForcedFreeze names the freezes that the run was forced through.
+	ForcedFreeze string `json:"forced_freeze,omitempty"`
 	Error        string `json:"error,omitempty"`
 	Hint         string `json:"hint,omitempty"`
 }

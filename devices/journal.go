@@ -34,6 +34,7 @@ type record struct {
 	Tool    string `json:"tool,omitempty"`
 
 	SkippedCheck string `json:"skipped_check,omitempty"`
+	ForcedFreeze string `json:"forced_freeze,omitempty"`
 
 	Device      string        `json:"device,omitempty"`
 	Step        Step          `json:"step,omitempty"`

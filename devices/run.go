@@ -49,6 +49,8 @@ type RunInfo struct {
 	Tool    string // program and version
 	// SkippedCheck is why errors of `rhapsode check` were passed over; empty: there were none.
 	SkippedCheck string
+	// ForcedFreeze names the freezes that the run was forced through; empty: there was none.
+	ForcedFreeze string
 }
 
 // Run is one invocation that changes devices: an id, a journal below STATE/runs and a place in STATE/audit.jsonl.
@@ -79,7 +81,7 @@ func NewRun(stateDir string, info RunInfo) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := j.write(record{Kind: "run", User: info.User, Message: info.Message, Tool: info.Tool, SkippedCheck: info.SkippedCheck}); err != nil {
+	if err := j.write(record{Kind: "run", User: info.User, Message: info.Message, Tool: info.Tool, SkippedCheck: info.SkippedCheck, ForcedFreeze: info.ForcedFreeze}); err != nil {
 		return nil, errors.Join(err, j.close())
 	}
 	return &Run{ID: id, Info: info, stateDir: stateDir, journal: j, unfinished: unfinished}, nil
@@ -103,7 +105,8 @@ func (r *Run) recordOutcome(out Outcome) error {
 func auditOf(info RunInfo, out Outcome) AuditEntry {
 	return AuditEntry{
 		User: info.User, Run: out.Run, Message: info.Message, Comment: out.Comment, Device: out.Device,
-		Result: out.Result, Before: out.Before, After: out.After, SkippedCheck: info.SkippedCheck, Error: auditText(out.Err), Hint: Hint(out.Err),
+		Result: out.Result, Before: out.Before, After: out.After, SkippedCheck: info.SkippedCheck, ForcedFreeze: info.ForcedFreeze,
+		Error: auditText(out.Err), Hint: Hint(out.Err),
 	}
 }
 

@@ -23,6 +23,7 @@ type RunRecord struct {
 	Message      string      `json:"message"`
 	Tool         string      `json:"tool,omitempty"`
 	SkippedCheck string      `json:"skipped_check,omitempty"`
+	ForcedFreeze string      `json:"forced_freeze,omitempty"`
 	Started      time.Time   `json:"started"`
 	Ended        time.Time   `json:"ended,omitzero"` // zero: it is at work, or was killed
 	AtWork       bool        `json:"at_work"`        // its process lives
@@ -152,7 +153,7 @@ func runRecord(records []record) *RunRecord {
 		r.ID = cmp.Or(r.ID, rec.Run)
 		switch rec.Kind {
 		case "run":
-			r.User, r.Message, r.Tool, r.SkippedCheck, r.Started = rec.User, rec.Message, rec.Tool, rec.SkippedCheck, rec.Time
+			r.User, r.Message, r.Tool, r.SkippedCheck, r.ForcedFreeze, r.Started = rec.User, rec.Message, rec.Tool, rec.SkippedCheck, rec.ForcedFreeze, rec.Time
 		case "plan":
 			r.Batches = rec.Batches
 			for _, name := range slices.Concat(rec.Batches...) {

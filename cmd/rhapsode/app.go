@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"rhapsode/cmd/internal/cli"
@@ -32,6 +33,12 @@ type app struct {
 	colour       string
 	quiet        bool
 	parallel     int
+	retries      int
+
+	loaded *inventory.Network // the inventory, once a command has read it
+	view   atomic.Pointer[runView]
+
+	interrupted atomic.Bool
 
 	mu       sync.Mutex // guards password
 	password *string    // asked for at most once
@@ -42,6 +49,9 @@ type app struct {
 	resolvedMu sync.Mutex       // guards resolved
 	resolved   []diffs.Resolved // the secrets that this run has got, for the plans that it writes
 }
+
+// stopped says whether the run was interrupted.
+func (a *app) stopped() bool { return a.interrupted.Load() }
 
 // colourOn decides on colour for results.
 func (a *app) colourOn() (bool, error) {
@@ -57,6 +67,7 @@ func (a *app) network() (*inventory.Network, error) {
 	for _, w := range net.Warnings {
 		a.streams.Notef("warning: %v", w)
 	}
+	a.loaded = net
 	return net, nil
 }
 

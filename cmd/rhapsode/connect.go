@@ -15,12 +15,13 @@ import (
 	"rhapsode/cmd/internal/cli"
 )
 
-// defaultParallel is how many devices are read at once unless --parallel says otherwise. Reading is waiting.
-const defaultParallel = 16
+// defaultRetries is how often what failed for a passing reason is tried again.
+const defaultRetries = 2
 
 // fleetFlags adds the flags of commands that talk to many devices.
 func (a *app) fleetFlags(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&a.parallel, "parallel", defaultParallel, "how many devices are read at once")
+	cmd.Flags().IntVar(&a.parallel, "parallel", devices.DefaultParallel, "how many devices are at work at once")
+	cmd.Flags().IntVar(&a.retries, "retries", defaultRetries, "how often a device that does not answer is tried again")
 }
 
 // progress is the display of what happens on each device.

@@ -101,6 +101,7 @@ func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 		return err
 	}
 	a.noteKept(results)
+	a.noteFreezes(list, time.Now())
 	if err := reviewError(results, o.format == "text"); err != nil {
 		return err
 	}

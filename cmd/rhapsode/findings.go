@@ -61,6 +61,14 @@ func want(net *inventory.Network, devices []*inventory.Device, now time.Time, se
 			w.findings = append(w.findings, inventoryFinding(p))
 		}
 	}
+	for _, f := range net.Freezes {
+		if f.Over(now) {
+			w.findings = append(w.findings, inventoryFinding(inventory.Problem{
+				File: f.File, Line: f.Line, Column: 1, Hint: "remove it",
+				Message: fmt.Sprintf("the freeze %s (%s) is over since %s", f.Task, f.Why, f.To.Format(time.DateOnly)),
+			}))
+		}
+	}
 	for i, d := range devices {
 		w.add(checkOverrides, d, expired(net, d, now))
 		w.add(checkPolicies, d, policies.Check(rendered[i].Tree))

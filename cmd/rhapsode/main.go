@@ -33,14 +33,18 @@ func (a *app) run(args []string) cli.Code {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	go func() {
-		if _, ok := <-signals; !ok {
-			return
-		}
+		<-signals
 		streams.Notef("interrupted: stopping safely; a second interrupt leaves at once (open confirm windows then roll back by themselves)")
+		a.interrupted.Store(true)
 		cancel()
-		if _, ok := <-signals; ok {
-			os.Exit(int(cli.Interrupted))
+		<-signals
+		streams.Leave()
+		if view := a.view.Load(); view != nil {
+			for _, line := range view.leaving() {
+				streams.Notef("%s", line)
+			}
 		}
+		os.Exit(int(cli.Interrupted))
 	}()
 
 	root := newRoot(a)

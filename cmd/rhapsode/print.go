@@ -86,9 +86,11 @@ func (a *app) redactorOnce() *diffs.Redactor {
 
 // printJSON writes one object on a line.
 func (a *app) printJSON(v any) error {
-	if err := json.NewEncoder(a.streams.Out).Encode(v); err != nil {
-		return fmt.Errorf("write JSON: %w", err)
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode JSON: %w", err)
 	}
+	a.streams.Printf("%s\n", data)
 	return nil
 }
 

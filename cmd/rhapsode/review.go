@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"rhapsode/cmd/internal/cli"
 	"rhapsode/devices"
 	"rhapsode/diffs"
 	"rhapsode/diffs/junos"
@@ -127,20 +129,12 @@ func setLines(verb string, paths [][]string) string {
 
 // reviewOnline has every device show the change itself: lock, load, its own compare, check, discard.
 func (a *app) reviewOnline(ctx context.Context, targets []target) []reviewed {
-	progress := a.progress()
 	killed := a.unfinished()
-	return devices.Each(ctx, a.parallel, targets, func(ctx context.Context, t target) reviewed {
-		r := reviewed{device: t.device, warnings: t.warnings}
-		r.err = a.reviewDevice(ctx, t, &r, killed)
-		switch {
-		case r.err != nil:
-			progress.Step(t.device.FQDN, "failed")
-		case r.plan.Compare == "":
-			progress.Step(t.device.FQDN, "no difference")
-		default:
-			progress.Step(t.device.FQDN, "reviewed")
+	return a.review(ctx, "review", targets, func(ctx context.Context, dev devices.Device, t target, r *reviewed) error {
+		for _, note := range devices.SettleUnfinished(ctx, dev, killed) {
+			a.streams.Notef("%s: %s", t.device.FQDN, note)
 		}
-		return r
+		return a.reviewDevice(ctx, dev, t, r)
 	})
 }
 
@@ -158,15 +152,67 @@ func (a *app) unfinished() []devices.Unfinished {
 	return list
 }
 
-func (a *app) reviewDevice(ctx context.Context, t target, r *reviewed, killed []devices.Unfinished) (err error) {
-	dev, err := a.connect(ctx, t.device)
-	if err != nil {
+// reviewReadOnly compares here: it fetches what the device runs and takes no lock (SAFETY 2).
+func (a *app) reviewReadOnly(ctx context.Context, targets []target) []reviewed {
+	return a.review(ctx, "compare", targets, func(ctx context.Context, dev devices.Device, t target, r *reviewed) (err error) {
+		if err := a.proposeOnline(ctx, dev, t, r); err != nil {
+			return err
+		}
+		r.plan.Held, err = devices.ExplainHeld(ctx, dev, r.plan.Held)
 		return err
+	})
+}
+
+// review looks at many devices at once and shows how far it is.
+func (a *app) review(ctx context.Context, what string, targets []target,
+	one func(context.Context, devices.Device, target, *reviewed) error,
+) []reviewed {
+	progress := a.progress()
+	progress.Begin(what, len(targets), a.parallel)
+	defer progress.End()
+	fleet := devices.Fleet{Parallel: a.parallel, Retry: a.retry(), Events: func(e devices.Event) { a.reviewEvent(progress, e) }}
+	dial := func(ctx context.Context, t target) (devices.Device, error) { return a.connect(ctx, t.device) }
+	got := devices.Gather(ctx, fleet, targets, func(t target) string { return t.device.FQDN }, dial,
+		func(ctx context.Context, t target, dev devices.Device) (reviewed, error) {
+			r := reviewed{device: t.device, warnings: slices.Clone(t.warnings)}
+			err := one(ctx, dev, t, &r)
+			return r, err
+		},
+		func(r devices.FleetResult[reviewed]) {
+			switch {
+			case r.Err != nil:
+				progress.Done(r.Device, "failed", true, "failed")
+			case r.Value.plan.Compare == "":
+				progress.Done(r.Device, "without a difference", false, "no difference")
+			default:
+				progress.Done(r.Device, "changed", false, "reviewed")
+			}
+		})
+	out := make([]reviewed, len(targets))
+	for i, r := range got {
+		out[i] = r.Value
+		if out[i].err = r.Err; out[i].device == nil { // no session came about
+			out[i].device, out[i].warnings = targets[i].device, targets[i].warnings
+		}
 	}
-	defer func() { err = errors.Join(err, dev.Close()) }()
-	for _, note := range devices.SettleUnfinished(ctx, dev, killed) {
-		a.streams.Notef("%s: %s", t.device.FQDN, note)
+	return out
+}
+
+// reviewEvent shows what happens while devices are looked at.
+func (a *app) reviewEvent(progress *cli.Progress, e devices.Event) {
+	switch e.Kind {
+	case devices.EventDevice:
+		if e.State == devices.StateRunning {
+			progress.Start(e.Device)
+		}
+	case devices.EventRetry:
+		progress.Step(e.Device, "%s; again in %s", firstLine(e.Err.Error()), e.Delay.Round(100*time.Millisecond))
+	case devices.EventNote:
+		a.streams.Notef("note: %s: %s", e.Device, firstLine(e.String()))
 	}
+}
+
+func (a *app) reviewDevice(ctx context.Context, dev devices.Device, t target, r *reviewed) error {
 	if err := a.proposeOnline(ctx, dev, t, r); err != nil {
 		return err
 	}
@@ -174,8 +220,8 @@ func (a *app) reviewDevice(ctx context.Context, t target, r *reviewed, killed []
 	if len(ours.Changes) == 0 {
 		return nil
 	}
-	r.plan, err = devices.Review(ctx, dev, ours.Changes...)
-	if err != nil {
+	var err error
+	if r.plan, err = devices.Review(ctx, dev, ours.Changes...); err != nil {
 		return err
 	}
 	if r.plan.Fingerprint == ours.Fingerprint && !slices.Equal(r.plan.Edits, ours.Edits) {
@@ -239,23 +285,6 @@ func runningTree(ctx context.Context, dev devices.Device) (*junos.Tree, error) {
 		return nil, err
 	}
 	return junos.Parse(dev.Name()+" (running)", []byte(text), nil)
-}
-
-// reviewReadOnly compares here: it fetches what the device runs and takes no lock (SAFETY 2).
-func (a *app) reviewReadOnly(ctx context.Context, targets []target) []reviewed {
-	return devices.Each(ctx, a.parallel, targets, func(ctx context.Context, t target) (r reviewed) {
-		r.device, r.warnings = t.device, t.warnings
-		dev, err := a.connect(ctx, t.device)
-		if err != nil {
-			r.err = err
-			return r
-		}
-		defer func() { r.err = errors.Join(r.err, dev.Close()) }()
-		if r.err = a.proposeOnline(ctx, dev, t, &r); r.err == nil {
-			r.plan.Held, r.err = devices.ExplainHeld(ctx, dev, r.plan.Held)
-		}
-		return r
-	})
 }
 
 // reviewOffline compares with running configurations kept as DIR/FQDN.conf; no network is used.

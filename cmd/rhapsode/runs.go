@@ -75,6 +75,9 @@ func (a *app) runs(run string, jsonOut bool) error {
 		if e.SkippedCheck != "" {
 			a.streams.Printf("    in spite of errors that check found: %s\n", e.SkippedCheck)
 		}
+		if e.ForcedFreeze != "" {
+			a.streams.Printf("    forced through a freeze: %s\n", e.ForcedFreeze)
+		}
 		if e.Error != "" {
 			a.streams.Printf("    %s\n", e.Error)
 		}

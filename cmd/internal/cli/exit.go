@@ -106,13 +106,13 @@ func (s *Streams) Report(err error) {
 		redact = func(text string) string { return text }
 	}
 	s.Notef("error: %s", redact(strings.TrimRight(err.Error(), "\n")))
-	for _, h := range hints(err) {
+	for _, h := range Hints(err) {
 		s.Notef("hint: %s", redact(h))
 	}
 }
 
-// hints collects the advice of every error in the tree, each once.
-func hints(err error) []string {
+// Hints collects the advice of every error in the tree, each once.
+func Hints(err error) []string {
 	var out []string
 	seen := map[string]bool{}
 	var walk func(error)

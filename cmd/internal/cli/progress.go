@@ -119,6 +119,16 @@ func (p *Progress) End() {
 	p.streams.live = nil
 }
 
+// Leave takes whatever live lines there are away for good: the program is about to end.
+func (s *Streams) Leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live != nil {
+		s.live.erase()
+		s.live.lines = func(int, int) []string { return nil }
+	}
+}
+
 // Width says how many devices are at work at once from here on.
 func (p *Progress) Width(n int) {
 	if p == nil || p.quiet {
