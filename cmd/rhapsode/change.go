@@ -276,7 +276,7 @@ func (a *app) applyAll(ctx context.Context, todo []reviewed, jobs []devices.Job,
 	for _, u := range run.Unfinished() {
 		a.streams.Notef("warning: %s", u)
 	}
-	view := newRunView(a, run.ID, o)
+	view := newRunView(a, run.ID, jobs, o)
 	opts.Events = view.event
 	outcomes, err := run.Apply(ctx, jobs, opts)
 	view.end()

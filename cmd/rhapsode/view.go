@@ -27,13 +27,27 @@ type runView struct {
 	mu      sync.Mutex
 	begun   map[string]devices.Step // the step that each device at work is in
 	windows map[string]time.Time    // devices with an open confirm window, and when it ends on its own at the latest
-	waiting map[string]bool         // those that are only waited for
+
+	unit map[string][]string // the devices that go in step with one, and it: their outcomes are shown together, in order
+	kept map[string]devices.Outcome
 }
 
-func newRunView(a *app, run string, o changeOptions) *runView {
+func newRunView(a *app, run string, jobs []devices.Job, o changeOptions) *runView {
 	v := &runView{
 		a: a, run: run, json: o.json, confirm: o.confirm, parallel: a.parallel, progress: a.progress(),
-		begun: map[string]devices.Step{}, windows: map[string]time.Time{}, waiting: map[string]bool{},
+		begun: map[string]devices.Step{}, windows: map[string]time.Time{},
+		unit: map[string][]string{}, kept: map[string]devices.Outcome{},
+	}
+	pairs := map[string][]string{}
+	for _, j := range jobs {
+		if o.pairs == devices.Together && !o.allOrNone && j.Pair != "" {
+			pairs[j.Pair] = append(pairs[j.Pair], j.Plan.Device)
+		}
+	}
+	for _, pair := range pairs {
+		for _, d := range pair {
+			v.unit[d] = pair
+		}
 	}
 	a.view.Store(v)
 	return v
@@ -88,9 +102,30 @@ func (v *runView) device(e devices.Event) {
 			return
 		}
 		v.progress.Done(e.Device, resultWord(e.Outcome.Result), e.Outcome.Err != nil, "")
-		if !v.json && e.Outcome.Result != devices.NotStarted { // those are many, and said at the end
-			v.a.printOutcome(*e.Outcome)
+		if !v.json {
+			v.outcome(*e.Outcome)
 		}
+	}
+}
+
+// outcome shows how a device ended. Of devices that go in step it waits for all. Those that were not started are many,
+// and said at the end.
+func (v *runView) outcome(out devices.Outcome) {
+	v.kept[out.Device] = out
+	unit := v.unit[out.Device]
+	if unit == nil {
+		unit = []string{out.Device}
+	}
+	for _, d := range unit {
+		if _, done := v.kept[d]; !done {
+			return
+		}
+	}
+	for _, d := range unit {
+		if v.kept[d].Result != devices.NotStarted {
+			v.a.printOutcome(v.kept[d])
+		}
+		delete(v.kept, d)
 	}
 }
 
@@ -121,7 +156,6 @@ func (v *runView) note(e devices.Event) {
 			delete(v.windows, e.Device)
 		}
 	case devices.EventDevice:
-		v.waiting[e.Device] = e.State == devices.StateWaiting
 		if e.State != devices.StateDone {
 			return
 		}
