@@ -114,7 +114,7 @@ func (a *app) rollbackRun(ctx context.Context, list []*inventory.Device, o rollb
 		targets = append(targets, target{device: d, recall: true, ask: undoRun(o.run)})
 	}
 	results := a.reviewOnline(ctx, targets)
-	todo, err := a.reviewChange(results, o.changeOptions)
+	todo, err := a.reviewChange(results, &o.changeOptions)
 	switch {
 	case err != nil:
 		return err
@@ -245,7 +245,7 @@ func (a *app) rollbackTo(ctx context.Context, list []*inventory.Device, o rollba
 		}}
 	}
 	results := a.reviewOnline(ctx, targets)
-	todo, err := a.reviewChange(results, o.changeOptions)
+	todo, err := a.reviewChange(results, &o.changeOptions)
 	if err != nil {
 		return err
 	}
