@@ -70,6 +70,7 @@ type DeviceResult struct {
 	// For a report of what a device has that is not rendered:
 	Unmanaged []string     // the topmost statements that no template renders, as they are typed
 	ByHand    []HandCommit // what people have committed since our last run, the newest first
+	Drift     []string     // in which ways it has drifted: diff, held, orphan, by hand; for programs
 }
 
 // HandCommit is a commit on a device that none of our runs has made.

@@ -278,6 +278,7 @@ type deviceJSON struct {
 
 	Unmanaged []string     `json:"unmanaged,omitempty"`
 	ByHand    []HandCommit `json:"by_hand,omitempty"`
+	Drift     []string     `json:"drift,omitempty"`
 }
 
 type groupJSON struct {
@@ -304,7 +305,7 @@ func WriteJSON(w io.Writer, r *Report, opts ReportOptions) error {
 			d = d.omit()
 		}
 		out.Devices = append(out.Devices, deviceJSON{
-			d.Device, d.Status, d.Text, d.Err, d.Hint, d.Warnings, d.Held, d.Orphans, d.Risks, d.Unmanaged, d.ByHand,
+			d.Device, d.Status, d.Text, d.Err, d.Hint, d.Warnings, d.Held, d.Orphans, d.Risks, d.Unmanaged, d.ByHand, d.Drift,
 		})
 	}
 	for _, g := range r.groups(opts) {

@@ -22,7 +22,7 @@ func TestReportGolden(t *testing.T) {
 		}
 		for _, d := range in {
 			r.Devices = append(r.Devices, DeviceResult{
-				d.Device, d.Status, d.Diff, d.Error, d.Hint, d.Warnings, d.Held, d.Orphans, d.Risks, d.Unmanaged, d.ByHand,
+				d.Device, d.Status, d.Diff, d.Error, d.Hint, d.Warnings, d.Held, d.Orphans, d.Risks, d.Unmanaged, d.ByHand, d.Drift,
 			})
 		}
 		for _, form := range []struct{ part, writer string }{

@@ -43,7 +43,7 @@ func newAdoptionReport(files []adoptFile, ad *templates.Adopted, d *inventory.De
 		}
 	}
 	for _, p := range diffs.Orphans(running, rendered.Tree, running) {
-		out.Unmanaged = append(out.Unmanaged, strings.TrimSuffix(strings.TrimPrefix(setLines("", [][]string{p}), " "), "\n"))
+		out.Unmanaged = append(out.Unmanaged, statement(p))
 	}
 	after := running.Clone()
 	if _, err := after.Load("rendered", []byte(r.plan.Changes[0].Text), r.plan.Changes[0].Mode); err != nil {

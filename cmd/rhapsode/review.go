@@ -57,6 +57,7 @@ type reviewed struct {
 	orphans  [][]string
 	after    *devices.Rendered
 	warnings []string
+	running  *junos.Tree // what the device ran
 	err      error
 }
 
@@ -239,7 +240,7 @@ func (a *app) proposeOnline(ctx context.Context, dev devices.Device, t target, r
 		return err
 	}
 	now := known{running: running}
-	if way, ok := dev.(devices.Accessor); ok {
+	if way, ok := dev.(devices.Accessor); ok { // a device that is only read has no way to be locked out of
 		now.access = way.Access()
 	}
 	if t.recall {
@@ -333,7 +334,7 @@ func planHere(t target, now known, r *reviewed) error {
 			}
 		}
 	}
-	r.warnings = append(r.warnings, p.notes...)
+	r.warnings, r.running = append(r.warnings, p.notes...), now.running
 	r.orphans, r.after = p.orphans, p.after
 	if p.back {
 		r.after = afterRollback(now, after)

@@ -52,7 +52,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetHelpTemplate(helpTemplate)
 	addGroup(root, "The inventory:", newInit(a), newAdopt(a), newInventory(a))
 	addGroup(root, "Without a router:", newGenerate(a), newCheck(a), newTrace(a), newCompare(a), newFmt(a))
-	addGroup(root, "On the routers:", newDiff(a), newCommit(a), newApply(a), newPlanCommand(a), newRollback(a), newToggle(a, "deactivate"), newToggle(a, "activate"),
+	addGroup(root, "On the routers:", newDiff(a), newDrift(a), newCommit(a), newApply(a), newPlanCommand(a), newRollback(a), newToggle(a, "deactivate"), newToggle(a, "activate"),
 		newPingOffload(a), newOverride(a))
 	addGroup(root, "Who did what:", newHistory(a), newRuns(a))
 	root.AddCommand(newCompletion(a), newVersion(a))
