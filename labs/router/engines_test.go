@@ -174,3 +174,47 @@ func TestEngineOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestSynchronizeKilled kills the process before each step of a synchronized commit, and of the synchronization of an
+// engine that comes back. Afterwards the other engine has the old or the new configuration, never one that the commit
+// log does not know.
+func TestSynchronizeKilled(t *testing.T) {
+	for name, change := range map[string]func(*database, *session) error{
+		"commit": func(db *database, s *session) error {
+			setHost(t, db, s, "r2")
+			return tryCommit(db, s, commitOptions{Synchronize: true})
+		},
+		"present": func(db *database, _ *session) error { return db.setAbsent(false) },
+	} {
+		for at, step := 0, "?"; step != ""; at++ {
+			dir := t.TempDir()
+			db := openDual(t, dir)
+			a := db.tester("alice")
+			set(t, db, a, "set system commit synchronize", "set system host-name r1")
+			if name == "present" {
+				if err := db.setAbsent(true); err != nil {
+					t.Fatal(err)
+				}
+			}
+			commit(t, db, a, commitOptions{})
+			var err error
+			if step, err = dying(db, at, true, func() error { return change(db, a) }); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.close(); err != nil {
+				t.Fatal(err)
+			}
+			again := openDual(t, dir)
+			active, other := activeHost(again), backupHost(t, again)
+			if name == "commit" && (other != active || active != "r1" && active != "r2") {
+				t.Errorf("commit killed before %q: active %s, the other engine %s", step, active, other)
+			}
+			if name == "present" && (active != "r1" || other != "r0" && other != "r1" || step == "" && other != "r1") {
+				t.Errorf("present killed before %q: active %s, the other engine %s", step, active, other)
+			}
+			if err := again.close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

@@ -185,9 +185,6 @@ func TestPrivateRefusals(t *testing.T) {
 	if _, err := db.commit(a, commitOptions{}); !errors.Is(err, errConflict) {
 		t.Errorf("commit on top of the exclusive one: %v", err)
 	}
-	if db.mode(a) != "private" || db.mode(b) != "" {
-		t.Errorf("modes %q and %q", db.mode(a), db.mode(b))
-	}
 	if !db.closePrivate(a) || db.closePrivate(a) {
 		t.Error("close twice")
 	}

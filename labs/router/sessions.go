@@ -18,19 +18,6 @@ type session struct {
 	private *draft // its own candidate, nil: it edits the shared one. Guarded by the database
 }
 
-// mode says how the session edits, as `status` shows it: exclusive, private, or empty for shared.
-func (db *database) mode(s *session) string {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	switch {
-	case db.holder == s:
-		return "exclusive"
-	case s.private != nil:
-		return "private"
-	}
-	return ""
-}
-
 // join registers a session. kill is called, without the database's lock, when another session kills it.
 func (db *database) join(user, client string, kill func()) *session {
 	db.mu.Lock()
