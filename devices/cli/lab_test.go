@@ -35,6 +35,10 @@ func TestContract(t *testing.T) {
 	for name, args := range map[string][]string{"one engine": nil, "two engines": {"--routing-engines", "2"}, "virtual chassis": {"--virtual-chassis", "3"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			var only []string
+			if args != nil {
+				only = devicetest.Commits()
+			}
 			devicetest.Run(t, func(t *testing.T) devicetest.Subject {
 				l := labs.Start(t, "", time.Second, args...)
 				return devicetest.Subject{
@@ -47,7 +51,7 @@ func TestContract(t *testing.T) {
 						return dev, cut, err
 					},
 				}
-			})
+			}, only...)
 		})
 	}
 }

@@ -92,6 +92,10 @@ func TestContract(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			var only []string
+			if args != nil && name != "rfc-compliant" {
+				only = devicetest.Commits()
+			}
 			devicetest.Run(t, func(t *testing.T) devicetest.Subject {
 				l := startLab(t, time.Second, args...)
 				return devicetest.Subject{
@@ -102,7 +106,7 @@ func TestContract(t *testing.T) {
 						return dev, cut, err
 					},
 				}
-			})
+			}, only...)
 		})
 	}
 }
