@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -149,15 +150,28 @@ func (c *candidate) commit(ctx context.Context, phase, operation string) ([]devi
 	}
 	errs, warns := answer.Errors(c.d.Name(), reply)
 	warnings := answer.Warnings(c.d.Name(), phase, warns)
-	if len(errs) > 0 {
-		return warnings, answer.Refused(c.d.Name(), phase, errs)
-	}
+	done := false
 	for _, success := range []string{"ok", "commit-success", "commit-check-success"} {
-		if reply.Find(success) != nil {
-			return warnings, nil
-		}
+		// A check that succeeded on one engine says nothing about the commit.
+		done = done || reply.Find(success) != nil && (success != "commit-check-success" || phase == "check")
+	}
+	switch {
+	case len(errs) > 0 && done && phase == "commit": // one engine did, another did not: the history tells
+		return warnings, fmt.Errorf("%s: %s: success, and an error: %w", c.d.Name(), what, answer.Join(errs))
+	case len(errs) > 0:
+		return warnings, answer.Refused(c.d.Name(), phase, errs)
+	case done:
+		return warnings, nil
+	case len(warns) > 0 && (phase == "check" || byTheRFC(reply)):
+		return warnings, nil
 	}
 	return warnings, fmt.Errorf("%s: %s: neither success nor an error in the reply", c.d.Name(), what)
+}
+
+// byTheRFC tells a reply of a device with `system services netconf rfc-compliant`: its own elements have a prefix. Such a
+// device answers a commit with warnings or with <ok/>, never with both.
+func byTheRFC(reply *answer.Element) bool {
+	return bytes.Contains(reply.Raw[:min(len(reply.Raw), 1000)], []byte("<nc:rpc-reply"))
 }
 
 // Discard drops uncommitted edits and unlocks.

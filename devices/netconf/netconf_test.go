@@ -177,7 +177,7 @@ func TestNestedErrors(t *testing.T) {
 		}
 	})
 	t.Run("commit", func(t *testing.T) {
-		c, _ := locked(t, reply{body: `<commit-results><routing-engine><name>re0</name>` + syntaxError + `</routing-engine></commit-results><ok/>`})
+		c, _ := locked(t, reply{body: `<commit-results><routing-engine><name>re0</name>` + syntaxError + `</routing-engine></commit-results>`})
 		_, err := c.Commit(background(t), devices.CommitOptions{Comment: "T1"})
 		if e, ok := errors.AsType[*devices.CommitError](err); !ok || e.Phase != "commit" {
 			t.Errorf("Commit = %v, want a CommitError", err)

@@ -61,15 +61,43 @@ func (d *Device) Query(ctx context.Context, op devices.Op) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Where the output stands depends on the command.
+	if several := reply.Find("multi-routing-engine-results"); several != nil {
+		return outputs(several), nil
+	}
+	return output(reply), nil
+}
+
+// outputs are what each engine or member of a chassis says, below its name, as the CLI shows them.
+func outputs(several *answer.Element) string {
+	var b strings.Builder
+	for _, item := range several.Children {
+		if item.Name != "multi-routing-engine-item" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString(item.Content("re-name") + ":\n" + strings.Repeat("-", 74) + "\n")
+		for _, e := range item.Children {
+			if e.Name != "re-name" {
+				b.WriteString(output(e))
+			}
+		}
+	}
+	return b.String()
+}
+
+// output is the text of an answer.
+func output(reply *answer.Element) string {
+	// Where it stands depends on the command.
 	for _, name := range []string{"output", "configuration-output", "configuration-text"} {
 		if e := reply.Find(name); e != nil {
-			return answer.Text(e.Text), nil
+			return answer.Text(e.Text)
 		}
 	}
 	var b strings.Builder
 	reply.Walk(func(e *answer.Element) { b.WriteString(e.Text) })
-	return answer.Text(b.String()), nil
+	return answer.Text(b.String())
 }
 
 // History is the commit history.

@@ -159,10 +159,12 @@ func (t *transport) Receive() ([]byte, error) {
 func parseReply(msg []byte) (*answer.Element, error) {
 	e, err := answer.Parse(msg)
 	if err != nil && bytes.Contains(msg, []byte("<routing-engine")) {
-		mended := bytes.Replace(msg, []byte("<ok/>"), []byte("</routing-engine><ok/>"), 1)
-		fixed, ferr := answer.Parse(mended)
-		if ferr == nil {
-			e, err, msg = fixed, nil, mended
+		for _, times := range []int{1, -1} { // of one engine, or of each
+			mended := bytes.Replace(msg, []byte("<ok/>"), []byte("</routing-engine><ok/>"), times)
+			if fixed, ferr := answer.Parse(mended); ferr == nil {
+				e, err, msg = fixed, nil, mended
+				break
+			}
 		}
 	}
 	if err != nil {

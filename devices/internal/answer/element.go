@@ -21,6 +21,7 @@ import (
 // its rfc-compliant setting is.
 type Element struct {
 	Name     string
+	Space    string // its namespace; only xnm's matters, see Errors
 	Attrs    []xml.Attr
 	Text     string // the character data directly below it
 	Children []*Element
@@ -52,7 +53,7 @@ func Parse(msg []byte) (*Element, error) {
 		}
 		switch tok := tok.(type) {
 		case xml.StartElement:
-			e := &Element{Name: tok.Name.Local, Attrs: tok.Copy().Attr}
+			e := &Element{Name: tok.Name.Local, Space: tok.Name.Space, Attrs: tok.Copy().Attr}
 			switch {
 			case len(stack) > 0:
 				top := stack[len(stack)-1]
@@ -116,19 +117,15 @@ func (e *Element) Attr(name string) string {
 	return ""
 }
 
-// Errors gives every <rpc-error> of a reply, at whatever depth: Junos nests them in load-configuration-results and
-// commit-results.
+// Errors gives every error and warning of a reply, at whatever depth: Junos nests an <rpc-error> in
+// load-configuration-results and commit-results, and beside NETCONF it says <xnm:error> and <xnm:warning>.
 func Errors(device string, reply *Element) (errs, warnings []*devices.RPCError) {
 	reply.Walk(func(e *Element) {
-		if e.Name != "rpc-error" {
+		r := rpcError(e)
+		if r == nil {
 			return
 		}
-		full := e.Content("error-message")
-		r := &devices.RPCError{
-			Device: device, Type: e.Content("error-type"), Tag: e.Content("error-tag"), Severity: e.Content("error-severity"),
-			Path: OneLine(e.Content("error-path")), Message: OneLine(full), FullMessage: full,
-			BadElement: e.Content("bad-element"), SessionID: e.Content("session-id"),
-		}
+		r.Device, r.Message = device, OneLine(r.FullMessage)
 		if line, err := strconv.Atoi(e.Content("line-number")); err == nil && line > 0 {
 			r.Line = line
 		}
@@ -140,6 +137,23 @@ func Errors(device string, reply *Element) (errs, warnings []*devices.RPCError) 
 		errs = append(errs, r)
 	})
 	return errs, warnings
+}
+
+// rpcError reads one error; nil is none.
+func rpcError(e *Element) *devices.RPCError {
+	switch {
+	case e.Name == "rpc-error":
+		return &devices.RPCError{
+			Type: e.Content("error-type"), Tag: e.Content("error-tag"), Severity: e.Content("error-severity"),
+			Path: OneLine(e.Content("error-path")), FullMessage: e.Content("error-message"),
+			BadElement: e.Content("bad-element"), SessionID: e.Content("session-id"),
+		}
+	case (e.Name == "error" || e.Name == "warning") && strings.HasSuffix(e.Space, "/xnm"):
+		return &devices.RPCError{
+			Severity: e.Name, Path: OneLine(e.Content("edit-path")), FullMessage: e.Content("message"), BadElement: OneLine(e.Content("statement")),
+		}
+	}
+	return nil
 }
 
 // OneLine makes one line of a text, with one blank for each run of white space.
