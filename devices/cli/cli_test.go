@@ -33,13 +33,17 @@ func TestDoubt(t *testing.T) {
 		"too large":          {answered{text: strings.Repeat("0123456789abcde\n", 1<<17)}, "answer too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := openOn(t, &server{answers: map[string]answered{showConfig: c.answer}}, 500*time.Millisecond)
+			timeout := 30 * time.Second
+			if strings.Contains(c.want, "no answer") {
+				timeout = 2 * time.Second
+			}
+			d := openOn(t, &server{answers: map[string]answered{showConfig: c.answer}}, timeout)
 			start := time.Now()
 			text, err := d.Running(t.Context())
 			if !errors.Is(err, devices.ErrSessionLost) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), device) {
 				t.Errorf("Running = %q, %v; want %q", text, err, c.want)
 			}
-			if d := time.Since(start); d > 10*time.Second {
+			if d := time.Since(start); d > timeout+10*time.Second {
 				t.Errorf("it took %s", d)
 			}
 			if _, err := d.History(t.Context()); !errors.Is(err, devices.ErrSessionLost) {
@@ -54,7 +58,7 @@ func TestFalsePrompts(t *testing.T) {
 	text := "system {\n    login {\n        message \"\nlab@cr1> \nlab@cr1# \nroot@cr1:~ # \n{master}[edit]\nlab@cr1> no\n[yes,no] (no) \n# x\n\";\n    }\n}\n"
 	greeting := "Last login: today\nlab@cr1> \nlab@cr1> show\n--- JUNOS 23.4R1\n"
 	for _, split := range []string{text, text + text, strings.Repeat(text, 200)} {
-		d := openOn(t, &server{greeting: greeting, answers: map[string]answered{showConfig: {text: split}}}, 5*time.Second)
+		d := openOn(t, &server{greeting: greeting, answers: map[string]answered{showConfig: {text: split}}}, 20*time.Second)
 		got, err := d.Running(t.Context())
 		if err != nil || got != split {
 			t.Fatalf("Running gave %d of %d bytes, %v", len(got), len(split), err)
@@ -64,7 +68,7 @@ func TestFalsePrompts(t *testing.T) {
 
 func TestIdleBroadcast(t *testing.T) {
 	s := &server{answers: map[string]answered{showConfig: {text: "a;\n"}}}
-	d := openOn(t, s, 5*time.Second)
+	d := openOn(t, s, 20*time.Second)
 	for range 3 {
 		if _, err := s.shell.Write([]byte("\r\nBroadcast Message from root@cr1 (no tty) at 16:36 PDT...\r\n\r\nCommit was not confirmed; automatic rollback complete.\r\n\r\nlab@cr1> ")); err != nil {
 			t.Fatal(err)
@@ -90,7 +94,7 @@ func TestDone(t *testing.T) {
 
 func TestNotTyped(t *testing.T) {
 	s := &server{}
-	d := openOn(t, s, 5*time.Second)
+	d := openOn(t, s, 20*time.Second)
 	for _, op := range []devices.Op{"show version\nrequest system halt", "show \x03", "show\tversion", "show \u0085x", "", "# show", "show \xff", devices.Op("show " + strings.Repeat("x", maxCommandBytes))} {
 		if _, err := d.Query(t.Context(), op); err == nil || errors.Is(err, devices.ErrSessionLost) || !strings.Contains(err.Error(), device) {
 			t.Errorf("Query(%q) = %v", op, err)
@@ -300,7 +304,7 @@ func TestLockRefused(t *testing.T) {
 			for k, v := range c.answers {
 				s.answers[k] = v
 			}
-			d := openOn(t, s, 5*time.Second)
+			d := openOn(t, s, 20*time.Second)
 			if _, err := d.Lock(t.Context()); !c.check(err) || !strings.Contains(err.Error(), device) {
 				t.Errorf("Lock = %v", err)
 			}
@@ -325,7 +329,7 @@ func TestQuery(t *testing.T) {
 		"show d | no-more":               {text: "\nx\n\n"},
 		"show e | no-more":               {text: "fine so far\nerror: timeout communicating with routing daemon\n"},
 		"show f | no-more":               {text: "error: no such thing is a word of this log\n  ok\n"},
-	}}, 5*time.Second)
+	}}, 20*time.Second)
 	if text, err := d.Query(t.Context(), "show a | display xml"); err != nil || text != "<a style=\"terse\">1</a>\n" {
 		t.Errorf("in XML: %q, %v", text, err)
 	}

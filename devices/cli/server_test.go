@@ -225,7 +225,7 @@ func locked(t *testing.T, s *server, answers map[string]answered) devices.Candid
 	for command, a := range answers {
 		s.answers[command] = a
 	}
-	c, err := openOn(t, s, 5*time.Second).Lock(t.Context())
+	c, err := openOn(t, s, 20*time.Second).Lock(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
