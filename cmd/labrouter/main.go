@@ -51,7 +51,7 @@ func run(ctx context.Context, streams *cli.Streams, getenv func(string) string, 
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return cli.Hint(cli.WithCode(cli.Usage, err), "see `"+cmd.CommandPath()+" --help`")
 	})
-	root.AddCommand(newServe(streams, getenv), newFleet(streams, getenv))
+	root.AddCommand(newServe(streams, getenv), newFleet(streams, getenv), newControl(streams))
 	root.SetArgs(args)
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)

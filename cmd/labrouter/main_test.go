@@ -231,7 +231,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"--help", "serve --help", "fleet --help"} {
+	for _, args := range []string{"--help", "serve --help", "fleet --help", "ctl --help", "ctl x arm --help", "ctl x restart --help", "ctl x list --help"} {
 		var stdout bytes.Buffer
 		code := run(t.Context(), &cli.Streams{Out: &stdout, Err: io.Discard}, os.Getenv, strings.Fields(args))
 		help := stdout.String()

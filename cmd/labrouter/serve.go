@@ -26,10 +26,10 @@ type member struct {
 
 // common are the flags that both commands have.
 type common struct {
-	user, password, authorizedKeys, state, knownHosts string
-	confirmUnit                                       time.Duration
-	base11, rfcCompliant, verbose                     bool
-	routingEngines, virtualChassis                    int
+	user, password, authorizedKeys, state, knownHosts, control string
+	confirmUnit                                                time.Duration
+	base11, rfcCompliant, verbose                              bool
+	routingEngines, virtualChassis                             int
 }
 
 func (c *common) register(cmd *cobra.Command) {
@@ -39,6 +39,7 @@ func (c *common) register(cmd *cobra.Command) {
 	f.StringVar(&c.authorizedKeys, "authorized-keys", "", "`FILE` with its keys, in OpenSSH's form")
 	f.StringVar(&c.state, "state", "", "`DIR` that keeps configurations and host keys (default: none, all is lost at the end)")
 	f.StringVar(&c.knownHosts, "known-hosts", "", "write the host keys to `FILE`, in OpenSSH's form, before the ready line")
+	f.StringVar(&c.control, "control", "", "unix socket at `PATH` for `labrouter ctl`: faults, sessions, state")
 	f.DurationVar(&c.confirmUnit, "confirm-unit", router.DefaultConfirmUnit, "what one minute of a confirm window lasts")
 	f.BoolVar(&c.base11, "base11", false, "offer NETCONF base:1.1 (chunked framing)")
 	f.BoolVar(&c.rfcCompliant, "rfc-compliant", false, "NETCONF replies keep strictly to RFC 6241: prefixed elements, warnings or <ok/>")
@@ -110,7 +111,7 @@ Exit codes: 0 stopped, 1 failed, 2 wrong usage.`,
 			if ssh != "" {
 				addresses = append(addresses, ssh)
 			}
-			return runRouters(cmd.Context(), streams, []member{{o, addresses}}, c.knownHosts, "ready")
+			return runRouters(cmd.Context(), streams, []member{{o, addresses}}, &c, "ready")
 		},
 	}
 	f := cmd.Flags()
@@ -145,7 +146,7 @@ Exit codes: 0 stopped, 1 failed, 2 wrong usage.`,
 			if err != nil {
 				return err
 			}
-			return runRouters(cmd.Context(), streams, members, c.knownHosts, "ready "+strconv.Itoa(count))
+			return runRouters(cmd.Context(), streams, members, &c, "ready "+strconv.Itoa(count))
 		},
 	}
 	f := cmd.Flags()
@@ -196,8 +197,16 @@ func fleet(o router.Options, count int, listen, dir, state string) ([]member, er
 }
 
 // runRouters opens all members, says so on stdout, and serves until ctx ends or one breaks. It leaves nothing open.
-func runRouters(ctx context.Context, streams *cli.Streams, members []member, knownHosts, ready string) (err error) {
+func runRouters(ctx context.Context, streams *cli.Streams, members []member, c *common, ready string) (err error) {
+	var routers []*router.Router
 	failed := make(chan error, 1)
+	var control net.Listener
+	if c.control != "" {
+		if control, err = listenControl(c.control); err != nil {
+			return fmt.Errorf("open control socket: %w", err)
+		}
+		defer func() { err = errors.Join(err, closeControl(c.control, control)) }()
+	}
 	var keys strings.Builder
 	for _, m := range members {
 		r, err := router.New(m.options)
@@ -209,6 +218,7 @@ func runRouters(ctx context.Context, streams *cli.Streams, members []member, kno
 				err = errors.Join(err, fmt.Errorf("close %s: %w", m.options.Hostname, closeErr))
 			}
 		}()
+		routers = append(routers, r)
 		for _, address := range m.addresses {
 			ln, err := router.Listen(address)
 			if err != nil {
@@ -225,10 +235,13 @@ func runRouters(ctx context.Context, streams *cli.Streams, members []member, kno
 			}()
 		}
 	}
-	if knownHosts != "" {
-		if err := os.WriteFile(knownHosts, []byte(keys.String()), 0o600); err != nil {
+	if c.knownHosts != "" {
+		if err := os.WriteFile(c.knownHosts, []byte(keys.String()), 0o600); err != nil {
 			return fmt.Errorf("write host keys: %w", err)
 		}
+	}
+	if control != nil {
+		defer serveControl(control, routers, failed)()
 	}
 	streams.Printf("%s\n", ready)
 	select {

@@ -14,8 +14,15 @@ import (
 // junoscript is the command that starts NETCONF where the subsystem is not to be had.
 const junoscript = "xml-mode netconf need-trailer"
 
+// link is an open channel: what a fault needs of it beside.
+type link struct {
+	ssh.Channel
+	gone chan struct{} // closed when the client has closed it
+	cut  func()        // ends the whole connection
+}
+
 // serveChannel waits for what the client wants of a session channel, does it and closes the channel.
-func (r *Router) serveChannel(user string, ch ssh.Channel, requests <-chan *ssh.Request) {
+func (r *Router) serveChannel(user string, ch *link, requests <-chan *ssh.Request) {
 	var size terminalSize
 	pty := false
 	for req := range requests {
@@ -57,7 +64,10 @@ func (r *Router) serveChannel(user string, ch ssh.Channel, requests <-chan *ssh.
 		if start == nil {
 			continue
 		}
-		go laterRequests(requests, &size)
+		go func() {
+			defer close(ch.gone)
+			laterRequests(requests, &size)
+		}()
 		status := start()
 		// The client may be gone already: then there is nobody to send the status to.
 		_, _ = ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
@@ -92,7 +102,7 @@ func payloadString(req *ssh.Request) string {
 	return p.Value
 }
 
-func (r *Router) netconfChannel(user string, ch ssh.Channel) int {
+func (r *Router) netconfChannel(user string, ch *link) int {
 	r.serveNETCONF(ch, user, closer(ch))
 	return 0
 }
@@ -103,10 +113,10 @@ func closer(ch ssh.Channel) func() {
 }
 
 // execChannel runs the commands of one line, separated by `;`. The status is 1 when one failed; the rest is not run.
-func (r *Router) execChannel(user string, ch ssh.Channel, line string) int {
+func (r *Router) execChannel(user string, ch *link, line string) int {
 	s := r.db.join(user, "cli", closer(ch))
 	defer r.db.leave(s)
-	sh := &shell{r: r, s: s, in: &streamLines{r: bufio.NewReader(ch)}, out: ch}
+	sh := &shell{r: r, s: s, link: ch, in: &streamLines{r: bufio.NewReader(ch)}, out: ch}
 	for _, command := range splitCommands(line) {
 		err := sh.execute(command)
 		if errors.Is(err, errLeave) {
@@ -138,10 +148,10 @@ func splitCommands(line string) []string {
 }
 
 // shellChannel is a CLI: with line editing on a terminal, else reading lines.
-func (r *Router) shellChannel(user string, ch ssh.Channel, pty bool, size *terminalSize) int {
+func (r *Router) shellChannel(user string, ch *link, pty bool, size *terminalSize) int {
 	s := r.db.join(user, "cli", closer(ch))
 	defer r.db.leave(s)
-	sh := &shell{r: r, s: s, in: &streamLines{r: bufio.NewReader(ch)}, out: ch}
+	sh := &shell{r: r, s: s, link: ch, in: &streamLines{r: bufio.NewReader(ch)}, out: ch}
 	if pty {
 		t := newTerminalLines(ch)
 		t.complete = sh.complete

@@ -104,6 +104,25 @@ func (db *database) close() error {
 	return db.store.close()
 }
 
+// reopen opens a closed database again as after a power cut: from what is on disk, with nobody logged in. What has no
+// directory keeps its commits.
+func (db *database) reopen() error {
+	db.mu.Lock()
+	st, idx, err := openStore(db.store.dir, db.log)
+	if err != nil {
+		db.mu.Unlock()
+		return err
+	}
+	if st.dir == "" {
+		st.mem, st.rescue, idx = db.store.mem, db.store.rescue, db.index
+	}
+	st.before = db.store.before
+	db.store, db.index, db.holder, db.closed = st, idx, nil, false
+	clear(db.sessions)
+	db.mu.Unlock()
+	return db.start(nil)
+}
+
 // at returns configuration n of the history; 0 is the active one.
 func (db *database) at(n int) (*junos.Tree, error) {
 	db.mu.Lock()

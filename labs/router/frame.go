@@ -126,14 +126,20 @@ func noEOF(err error) error {
 	return err
 }
 
-// write sends one message, as one chunk if chunks are in use: there are clients that cannot join several.
-func (f *framer) write(msg string) error {
+// write sends one message.
+func (f *framer) write(msg string) error { return f.send(f.frame(msg)) }
+
+// frame puts a message into its frame, as one chunk if chunks are in use: there are clients that cannot join several.
+func (f *framer) frame(msg string) string {
 	if f.chunked {
-		msg = "\n#" + strconv.Itoa(len(msg)) + "\n" + msg + "\n##\n"
-	} else {
-		msg += "\n]]>]]>\n"
+		return "\n#" + strconv.Itoa(len(msg)) + "\n" + msg + "\n##\n"
 	}
-	if _, err := io.WriteString(f.w, msg); err != nil {
+	return msg + "\n]]>]]>\n"
+}
+
+// send writes bytes of a frame.
+func (f *framer) send(part string) error {
+	if _, err := io.WriteString(f.w, part); err != nil {
 		return fmt.Errorf("write message: %w", err)
 	}
 	return nil

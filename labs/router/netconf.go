@@ -41,6 +41,7 @@ type netconf struct {
 	r       *Router
 	s       *session
 	f       *framer
+	link    *link
 	log     *slog.Logger
 	closing bool // close-session was asked for
 }
@@ -49,11 +50,12 @@ type netconf struct {
 // channel) or the stream breaks.
 func (r *Router) serveNETCONF(rw io.ReadWriter, user string, kill func()) {
 	s := r.db.join(user, "netconf", kill)
+	ch, _ := rw.(*link) // without one no fault can strike
 	if r.wire != nil {
 		rw = r.wire(s.id, rw)
 	}
 	defer r.db.leave(s)
-	n := &netconf{r: r, s: s, f: newFramer(rw), log: r.log.With("session", s.id, "user", user)}
+	n := &netconf{r: r, s: s, f: newFramer(rw), link: ch, log: r.log.With("session", s.id, "user", user)}
 	n.log.Debug("netconf session opened")
 	if err := n.run(); err != nil {
 		n.log.Info("netconf session broken", "err", err)
@@ -63,7 +65,7 @@ func (r *Router) serveNETCONF(rw io.ReadWriter, user string, kill func()) {
 }
 
 func (n *netconf) run() error {
-	if err := n.f.write(n.hello()); err != nil {
+	if err := n.greet(); err != nil {
 		return err
 	}
 	for !n.closing {
@@ -119,11 +121,16 @@ func (n *netconf) message(msg []byte) error {
 		return n.f.write(n.reply(nil, faults{{Tag: "unknown-element", Bad: req.name, Message: "syntax error, expecting <rpc>"}}.xml()))
 	}
 	n.r.db.touch(n.s)
-	body, err := n.answer(req)
+	p := n.passage(req)
+	defer p.end()
+	body, err := n.strike(p, req)
+	if errors.Is(err, errCut) {
+		return err
+	}
 	if err != nil {
 		body += faultsOf(err).xml()
 	}
-	return n.f.write(n.reply(req, body))
+	return n.send(p, n.reply(req, body))
 }
 
 // answer runs the operation of an <rpc>.

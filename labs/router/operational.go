@@ -88,7 +88,7 @@ func (sh *shell) showUptime(inv invocation) error {
 	now := time.Now()
 	commit := sh.r.db.view().commit
 	sh.printf("Current time: %s\nSystem booted: %s\nLast configured: %s by %s\n",
-		now.UTC().Format(stamp), ago(now, sh.r.booted), ago(now, commit.Time), commit.User)
+		now.UTC().Format(stamp), ago(now, *sh.r.booted.Load()), ago(now, commit.Time), commit.User)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -62,9 +63,10 @@ type Router struct {
 	db            *database
 	files         *files
 	editors       editors
-	hostKey       ssh.Signer
-	ssh           *ssh.ServerConfig
-	booted        time.Time
+	identity      atomic.Pointer[identity]
+	booted        atomic.Pointer[time.Time]
+	faults        *injector
+	power         power
 	operational   []*command
 	configuration []*command
 	conns         connections
@@ -115,15 +117,20 @@ func New(o Options) (*Router, error) {
 		return nil, errors.Join(fmt.Errorf("open router %s: %w", o.Hostname, err), db.close())
 	}
 	r := &Router{
-		opts: o, log: log, db: db, files: area, hostKey: key, booted: time.Now(),
+		opts: o, log: log, db: db, files: area, faults: newInjector(),
 		operational: operationalCommands(), configuration: configurationCommands(),
 	}
-	r.ssh = r.serverConfig()
+	now := time.Now()
+	r.booted.Store(&now)
+	r.identity.Store(r.identify(key))
+	r.power.stop = make(chan struct{})
+	r.faults.kill, r.faults.restart = killProcess, r.restartSoon
+	db.store.before = r.faults.writing
 	return r, nil
 }
 
 // HostKey is the router's SSH key.
-func (r *Router) HostKey() ssh.PublicKey { return r.hostKey.PublicKey() }
+func (r *Router) HostKey() ssh.PublicKey { return r.identity.Load().key.PublicKey() }
 
 // KnownHost is the line of a known_hosts file, without its end, for a router that listens on address.
 func (r *Router) KnownHost(address net.Addr) string {
@@ -145,6 +152,10 @@ func (r *Router) Engines() []string {
 // Close ends all sessions and listeners and gives the state directory back. An open confirm window goes on counting:
 // the next router on the directory rolls back when it has run out.
 func (r *Router) Close() error {
+	r.power.once.Do(func() { close(r.power.stop) })
+	r.power.restarting.Lock() // one that goes on ends at once
+	defer r.power.restarting.Unlock()
+	r.faults.interrupt()
 	r.conns.closeAll()
 	return errors.Join(r.db.close(), r.files.close())
 }

@@ -156,7 +156,7 @@ func (n *netconf) uptime(*element) (string, error) {
 			int(d.Seconds()), int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
 	}
 	return "<system-uptime-information>\n<current-time>\n" + dateTime(now) + "</current-time>\n" +
-		"<system-booted-time>\n" + dateTime(n.r.booted) + ago(n.r.booted) + "</system-booted-time>\n" +
+		"<system-booted-time>\n" + dateTime(*n.r.booted.Load()) + ago(*n.r.booted.Load()) + "</system-booted-time>\n" +
 		"<last-configured-time>\n" + dateTime(commit.Time) + ago(commit.Time) + tag("user", commit.User) + "</last-configured-time>\n" +
 		"</system-uptime-information>\n", nil
 }

@@ -25,6 +25,7 @@ type lineReader interface {
 type shell struct {
 	r    *Router
 	s    *session
+	link *link      // what it came in by; nil in a NETCONF <command>
 	in   lineReader // nil: nothing can be asked, as in a NETCONF <command>
 	out  io.Writer
 	pty  bool // a person, or what acts as one: prompts, carets under errors, questions
@@ -115,19 +116,25 @@ func (sh *shell) execute(line string) error {
 		grammar = sh.r.configuration
 	}
 	words, err := tokens(line)
-	if err == nil {
-		if len(words) > 0 {
-			sh.stampLine()
+	run := func() error {
+		if err == nil {
+			if len(words) > 0 {
+				sh.stampLine()
+			}
+			err = sh.dispatch(grammar, line, words)
 		}
-		err = sh.dispatch(grammar, line, words)
+		sh.endPage()
+		if usage, isUsage := errors.AsType[*usageError](err); isUsage {
+			sh.complain(usage, line, words)
+		} else if err != nil && !errors.Is(err, errLeave) && !errors.Is(err, errShown) {
+			sh.printf("%s", faultsOf(err).text())
+		}
+		return err
 	}
-	sh.endPage()
-	if usage, isUsage := errors.AsType[*usageError](err); isUsage {
-		sh.complain(usage, line, words)
-	} else if err != nil && !errors.Is(err, errLeave) && !errors.Is(err, errShown) {
-		sh.printf("%s", faultsOf(err).text())
+	if sh.link == nil {
+		return run()
 	}
-	return err
+	return sh.strike(texts(words), run)
 }
 
 // complain shows where a command line is wrong: a caret under the word, when the line stands on the screen above.

@@ -28,8 +28,28 @@ const acceptPause = 50 * time.Millisecond
 
 var errDenied = errors.New("permission denied")
 
+// identity is what the router shows of itself to those who connect.
+type identity struct {
+	key ssh.Signer
+	ssh *ssh.ServerConfig
+}
+
+func (r *Router) identify(key ssh.Signer) *identity {
+	return &identity{key: key, ssh: r.serverConfig(key)}
+}
+
+// NewHostKey gives the router another SSH host key, for those who connect from now on and after a restart.
+func (r *Router) NewHostKey() error {
+	key, err := makeHostKey(r.opts.StateDir)
+	if err != nil {
+		return fmt.Errorf("change host key of %s: %w", r.opts.Hostname, err)
+	}
+	r.identity.Store(r.identify(key))
+	return nil
+}
+
 // serverConfig lets the one user in, by password or by key. Comparisons take the same time whatever is wrong.
-func (r *Router) serverConfig() *ssh.ServerConfig {
+func (r *Router) serverConfig(key ssh.Signer) *ssh.ServerConfig {
 	digest := func(s string) []byte { d := sha256.Sum256([]byte(s)); return d[:] }
 	same := func(a, b []byte) int { return subtle.ConstantTimeCompare(a, b) }
 	user, password := digest(r.opts.User), digest(r.opts.Password)
@@ -67,13 +87,15 @@ func (r *Router) serverConfig() *ssh.ServerConfig {
 			return nil, nil
 		}
 	}
-	c.AddHostKey(r.hostKey)
+	c.AddHostKey(key)
 	return c
 }
 
+const hostKeyFile = "ssh_host_ed25519_key"
+
 // hostKey reads the key in the state directory, or makes it. Without a directory it is a new one each time.
 func hostKey(dir string) (ssh.Signer, error) {
-	path := filepath.Join(dir, "ssh_host_ed25519_key")
+	path := filepath.Join(dir, hostKeyFile)
 	if dir != "" {
 		data, err := os.ReadFile(path)
 		if err == nil {
@@ -87,6 +109,11 @@ func hostKey(dir string) (ssh.Signer, error) {
 			return nil, fmt.Errorf("read host key: %w", err)
 		}
 	}
+	return makeHostKey(dir)
+}
+
+// makeHostKey makes a key and keeps it in the state directory, if there is one.
+func makeHostKey(dir string) (ssh.Signer, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make host key: %w", err)
@@ -101,7 +128,7 @@ func hostKey(dir string) (ssh.Signer, error) {
 			return nil, fmt.Errorf("encode host key: %w", err)
 		}
 		st := store{dir: dir}
-		if err := st.replace(path, pem.EncodeToMemory(block), "host key"); err != nil {
+		if err := st.replace(filepath.Join(dir, hostKeyFile), pem.EncodeToMemory(block), "host key"); err != nil {
 			return nil, fmt.Errorf("write host key: %w", err)
 		}
 	}
@@ -148,17 +175,54 @@ func (c *connections) closeAll() {
 	c.wg.Wait()
 }
 
-// Serve answers SSH on a listener until Close, then returns nil. It closes the listener. Several may run at once:
-// NETCONF and the CLI are there on each.
+// reopen takes connections again after closeAll.
+func (c *connections) reopen() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = false
+}
+
+// closeConnections ends all connections, but not the listeners, and does not wait.
+func (c *connections) closeConnections() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for x := range c.open {
+		if conn, is := x.(net.Conn); is {
+			_ = conn.Close() // as above
+			n++
+		}
+	}
+	return n
+}
+
+// Serve answers SSH on a listener until Close, then returns nil. It closes the listener, and listens on its address again
+// after a Restart. Several may run at once: NETCONF and the CLI are there on each.
 func (r *Router) Serve(ln net.Listener) error {
+	for {
+		p, err := r.serve(ln)
+		if err != nil || p == nil {
+			return err
+		}
+		if ln, err = r.unpark(p); err != nil || ln == nil {
+			return err
+		}
+	}
+}
+
+// serve is Serve until the next restart, which leaves the listener parked.
+func (r *Router) serve(ln net.Listener) (*parked, error) {
 	if !r.conns.add(ln) {
-		return errors.Join(fmt.Errorf("serve %s: %w", r.opts.Hostname, net.ErrClosed), ln.Close())
+		if p := r.park(ln); p != nil {
+			return p, nil
+		}
+		return nil, errors.Join(fmt.Errorf("serve %s: %w", r.opts.Hostname, net.ErrClosed), ln.Close())
 	}
 	defer r.conns.remove(ln)
 	for {
 		conn, err := ln.Accept()
 		if errors.Is(err, net.ErrClosed) {
-			return nil
+			return r.park(ln), nil
 		}
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED) {
 			r.log.Warn("connection not accepted", "err", err)
@@ -166,7 +230,7 @@ func (r *Router) Serve(ln net.Listener) error {
 			continue
 		}
 		if err != nil {
-			return errors.Join(fmt.Errorf("serve %s: accept: %w", r.opts.Hostname, err), ln.Close())
+			return nil, errors.Join(fmt.Errorf("serve %s: accept: %w", r.opts.Hostname, err), ln.Close())
 		}
 		if !r.conns.add(conn) {
 			_ = conn.Close() // nothing was served on it yet
@@ -181,12 +245,16 @@ func (r *Router) Serve(ln net.Listener) error {
 
 // serveConn logs a client in and serves its channels.
 func (r *Router) serveConn(conn net.Conn) {
-	defer func() { _ = conn.Close() }() // closing twice is fine, and there is nobody left to tell
+	cut := func() { _ = conn.Close() } // closing twice is fine, and there is nobody left to tell
+	defer cut()
+	if r.faults.connection(cut).at(phaseConnect) != nil {
+		return
+	}
 	if err := conn.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
 		r.log.Warn("connection not served", "addr", conn.RemoteAddr().String(), "err", err)
 		return
 	}
-	sc, channels, requests, err := ssh.NewServerConn(conn, r.ssh)
+	sc, channels, requests, err := ssh.NewServerConn(conn, r.identity.Load().ssh)
 	if err != nil {
 		r.log.Info("login refused", "addr", conn.RemoteAddr().String(), "err", err)
 		return
@@ -209,7 +277,7 @@ func (r *Router) serveConn(conn net.Conn) {
 			r.log.Debug("channel not accepted", "err", err)
 			continue
 		}
-		wg.Go(func() { r.serveChannel(sc.User(), channel, reqs) })
+		wg.Go(func() { r.serveChannel(sc.User(), &link{Channel: channel, gone: make(chan struct{}), cut: cut}, reqs) })
 	}
 	wg.Wait()
 }

@@ -92,7 +92,7 @@ type store struct {
 
 	rescue *string // the same for the rescue configuration; nil: none
 
-	// before is called before each risky step: a test dies there by panic, or makes the step fail. Nil outside tests.
+	// before is called before each risky step: a test dies there by panic, an injected fault makes the step fail.
 	before func(step string) error
 }
 
@@ -165,6 +165,9 @@ func (s *store) revisionPath(revision int) string {
 // An error means that the old state is still in force; what goes wrong after the commit log was replaced is logged.
 func (s *store) save(idx commitIndex, text *string) error {
 	if s.dir == "" {
+		if err := s.risk("memory write"); err != nil {
+			return err
+		}
 		if text != nil {
 			s.mem[idx.Commits[0].Revision] = *text
 		}
