@@ -50,10 +50,16 @@ type record struct {
 
 // journal is the open file of a run. It holds an exclusive lock on the file for as long as the process lives, which
 // is how a later run tells a killed run from one that is at work.
+//
+// Devices at work at the same time share a sync: each waits until one that began after its record is done.
 type journal struct {
-	mu   sync.Mutex
-	file *os.File
-	run  string
+	mu      sync.Mutex
+	file    *os.File
+	run     string
+	written int
+
+	syncing sync.Mutex // held during a sync, and taken before mu
+	synced  int        // how many records are on the disk; under syncing
 }
 
 // createJournal makes runs/RUN.jsonl below the state directory.
@@ -76,33 +82,71 @@ func createJournal(stateDir, run string) (*journal, error) {
 // write appends a record and returns when it is on the disk.
 func (j *journal) write(r record) error {
 	r.Version, r.Time, r.Run = journalVersion, time.Now().UTC(), j.run
+	n, err := j.add(r)
+	if err != nil {
+		return err
+	}
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
+	if j.synced >= n {
+		return nil
+	}
+	j.mu.Lock()
+	file, written := j.file, j.written
+	j.mu.Unlock()
+	if file == nil { // close has synced it
+		return nil
+	}
+	if err := file.Sync(); err != nil {
+		return fmt.Errorf("sync %s: %w", filepath.Base(file.Name()), err)
+	}
+	j.synced = written
+	return nil
+}
+
+// add appends a record and gives its number.
+func (j *journal) add(r record) (n int, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.file == nil {
-		return fmt.Errorf("write journal: %w", os.ErrClosed)
+		return 0, fmt.Errorf("write journal: %w", os.ErrClosed)
 	}
-	return appendLine(j.file, r)
+	if err := writeLine(j.file, r); err != nil {
+		return 0, err
+	}
+	j.written++
+	return j.written, nil
 }
 
 func (j *journal) close() error {
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.file == nil {
 		return nil
 	}
-	err := j.file.Close()
+	err := errors.Join(j.file.Sync(), j.file.Close())
 	j.file = nil
 	return err
 }
 
-// appendLine writes v as one line of JSON with one write, and syncs it.
-func appendLine(f *os.File, v any) error {
+// writeLine writes v as one line of JSON with one write.
+func writeLine(f *os.File, v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode record: %w", err)
 	}
 	if _, err := f.Write(append(line, '\n')); err != nil {
 		return fmt.Errorf("append to %s: %w", filepath.Base(f.Name()), err)
+	}
+	return nil
+}
+
+// appendLine writes v as one line, and syncs it.
+func appendLine(f *os.File, v any) error {
+	if err := writeLine(f, v); err != nil {
+		return err
 	}
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("sync %s: %w", filepath.Base(f.Name()), err)

@@ -84,7 +84,9 @@ func TestTwoOperators(t *testing.T) {
 			outs := make([][]devices.Outcome, len(ops))
 			var wg sync.WaitGroup
 			for n, o := range ops {
-				wg.Go(func() { runs[n], outs[n] = o.apply(t, routers, devices.ApplyOptions{Confirm: 3 * time.Minute, FleetOptions: fleet}) })
+				wg.Go(func() {
+					runs[n], outs[n] = o.apply(t, routers, devices.ApplyOptions{Confirm: 3 * time.Minute, FleetOptions: fleet})
+				})
 			}
 			wg.Wait()
 			losers := 0
