@@ -41,6 +41,25 @@ func (sh *shell) answer(c *command, name string, inv invocation) (string, error)
 	return "", errNoAnswer
 }
 
+// answerLine is what a whole command line answers in XML. With errNoAnswer it is a line to run: it has but text, or it is
+// wrong, which running it tells.
+func (sh *shell) answerLine(line string) (string, error) {
+	words, err := tokens(line)
+	if err != nil {
+		return "", errNoAnswer
+	}
+	stages := splitPipes(words)
+	c, n, err := find(sh.r.operational, texts(stages[0]))
+	if err != nil || len(stages) > 1 || c.shows || c.literal || c.interactive {
+		return "", errNoAnswer
+	}
+	inv := invocation{args: texts(stages[0][n:])}
+	if n < len(words) {
+		inv.rest = line[words[n].at:]
+	}
+	return sh.answer(c, canonical(sh.r.operational, stages[0][:n]), inv)
+}
+
 // showAnswer is a command with `| display xml` or `| display json`: its answer as a reply, text where it has nothing
 // else.
 func (sh *shell) showAnswer(c *command, name string, inv invocation) error {

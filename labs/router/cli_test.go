@@ -141,7 +141,7 @@ func typeIn(t *testing.T, c *ssh.Client, input string, rows int) string {
 			x.until("the prompt after "+line, prompted.MatchString)
 		}
 	}
-	return screenOf(x.screen.String())
+	return regexp.MustCompile(`(?m) +$`).ReplaceAllString(screenOf(x.screen.String()), "")
 }
 
 func TestExec(t *testing.T) {

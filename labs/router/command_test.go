@@ -125,3 +125,28 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+// TestCommandAnswers holds that a command answers the same over NETCONF and behind `| display xml`, shortened or not.
+func TestCommandAnswers(t *testing.T) {
+	r, address := start(t, nil)
+	nc := netconfClient(t, dial(t, r, address), "")
+	want := nc.must("<get-system-information/>")
+	for _, line := range []string{"show system information", "sh sys inf"} {
+		if got := nc.must("<command>" + line + "</command>"); got != want {
+			t.Errorf("<command> %s:\n%s\nwant\n%s", line, got, want)
+		}
+	}
+	o := newOperator(r, "lab")
+	flat := strings.Join(strings.Fields(want), "")
+	if got := strings.Join(strings.Fields(o.do("sh sys inf | disp xml")), ""); !strings.Contains(got, flat) {
+		t.Errorf("| display xml:\n%s\nwant in it\n%s", got, flat)
+	}
+	if got := o.do("sh sys inf | display json | match host-name"); !strings.Contains(got, `"host-name": [`) {
+		t.Errorf("| display json: %s", got)
+	}
+	for _, line := range []string{"show version nonsense | display xml", "sh frob | display xml", "show version | display set"} {
+		if got := o.do(line); !strings.Contains(got, "syntax error") {
+			t.Errorf("%s: %s", line, got)
+		}
+	}
+}

@@ -36,10 +36,7 @@ func (sh *shell) complete(line string) completion {
 	if err != nil {
 		return completion{from: len(line), free: true} // in a quoted word: it is the user's
 	}
-	if n := len(words); n > 0 && words[n-1].end == len(line) && (words[n-1].text != "|" || !words[n-1].bare) {
-		if !words[n-1].bare {
-			return completion{from: words[n-1].at, free: true}
-		}
+	if n := len(words); n > 0 && words[n-1].end == len(line) && words[n-1].bare && words[n-1].text != "|" {
 		c.from, c.word = words[n-1].at, words[n-1].text
 		words = words[:n-1]
 	}

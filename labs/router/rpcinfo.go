@@ -89,6 +89,9 @@ func (n *netconf) command(op *element) (string, error) {
 		if run := structured[oneLine(line)]; run != nil {
 			return run(n, op)
 		}
+		if answer, err := (&shell{r: n.r, s: n.s}).answerLine(line); !errors.Is(err, errNoAnswer) {
+			return answer, err
+		}
 	}
 	var out bytes.Buffer
 	sh := &shell{r: n.r, s: n.s, out: &out}

@@ -183,6 +183,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\(\d\d:\d\d:\d\d ago\)`), "(AGO)"},
 	{regexp.MustCompile(`([a-z]+\d)-\d{10}-`), "$1-SECONDS-"},
 	{regexp.MustCompile(`seconds="\d+"`), `seconds="SECONDS"`},
+	{regexp.MustCompile(`>\d\d:\d\d:\d\d</time-length>`), `>AGO</time-length>`},
 	{regexp.MustCompile(`seconds" : "\d+"`), `seconds" : "SECONDS"`},
 	{regexp.MustCompile(`seconds": "\d+"`), `seconds": "SECONDS"`},
 }
