@@ -23,7 +23,10 @@ import (
 func TestMain(m *testing.M) {
 	// testscript.Main exits by itself, also when the binary runs as a command of a script.
 	testscript.Main(m, map[string]func(){
-		"rhapsode": func() { os.Exit(int(run(cli.System(), os.Getenv, os.Args[1:]))) },
+		"rhapsode": func() {
+			a := &app{streams: cli.System(), getenv: os.Getenv, hook: stepsHook(os.Getenv(stepsVariable))}
+			os.Exit(int(a.run(os.Args[1:])))
+		},
 	})
 }
 

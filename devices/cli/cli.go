@@ -107,6 +107,14 @@ func Dial(ctx context.Context, dialer *dial.Dialer, target dial.Target, opts Opt
 	return d, nil
 }
 
+// Access is the way in, of a connection that knows it.
+func (d *Device) Access() devices.Access {
+	if a, ok := d.conn.(devices.Accessor); ok {
+		return a.Access()
+	}
+	return devices.Access{}
+}
+
 // Name is the device's name in the inventory.
 func (d *Device) Name() string { return d.opts.Device }
 
