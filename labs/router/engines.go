@@ -12,7 +12,7 @@ import (
 type engines struct {
 	names   []string
 	chassis bool // a virtual chassis: every commit goes to all members
-	absent  bool // the others can't be reached
+	absent  bool // the others can't be reached. Guarded by the database; the rest never changes
 }
 
 // enginesOf names the engines that options ask for.
@@ -31,10 +31,10 @@ func enginesOf(o Options) engines {
 }
 
 // dual tells whether there is anybody to synchronize with.
-func (e engines) dual() bool { return len(e.names) > 1 }
+func (e *engines) dual() bool { return len(e.names) > 1 }
 
 // present are the engines that answer.
-func (e engines) present() []string {
+func (e *engines) present() []string {
 	if e.absent {
 		return e.names[:1]
 	}
@@ -49,7 +49,7 @@ func synchronizes(t *junos.Tree) bool {
 
 // spread says which engines a commit goes to. When the other one can't be reached, a commit that was asked to be
 // synchronized fails; one that is so by configuration, or by force, is made with a warning.
-func (e engines) spread(o commitOptions, t *junos.Tree) (names []string, warnings faults, err error) {
+func (e *engines) spread(o commitOptions, t *junos.Tree) (names []string, warnings faults, err error) {
 	switch {
 	case !e.dual() || !e.chassis && !o.Synchronize && !o.Force && !synchronizes(t):
 		return e.names[:1], nil, nil
