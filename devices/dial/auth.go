@@ -109,6 +109,13 @@ func (a *auth) signers() ([]ssh.Signer, error) {
 			out = append(out, held)
 		case held != nil: // offered already
 		case signer != nil:
+			// A certificate of the key goes first, as ssh has it: the key alone may mean nothing to the device.
+			cert, err := certified(name, signer)
+			if err != nil {
+				a.notes = append(a.notes, err.Error())
+			} else if cert != nil {
+				out = append(out, cert)
+			}
 			out = append(out, signer)
 		default:
 			a.notes = append(a.notes, fmt.Sprintf("key %s is encrypted: add it to ssh-agent with `ssh-add %s`", name, name))
@@ -118,11 +125,11 @@ func (a *auth) signers() ([]ssh.Signer, error) {
 }
 
 func (a *auth) agentSigners() []ssh.Signer {
-	if a.config.AgentSocket == "" {
+	if a.host.agent == "" {
 		return nil
 	}
 	var err error
-	if a.agent, err = net.Dial("unix", a.config.AgentSocket); err != nil {
+	if a.agent, err = net.Dial("unix", a.host.agent); err != nil {
 		a.agent = nil
 		a.notes = append(a.notes, fmt.Sprintf("ssh-agent does not answer: %v", err))
 		return nil
@@ -132,6 +139,31 @@ func (a *auth) agentSigners() []ssh.Signer {
 		a.notes = append(a.notes, fmt.Sprintf("ssh-agent gives no keys: %v", err))
 	}
 	return signers
+}
+
+// certified gives a key with the certificate beside its file, NAME-cert.pub; nil if there is none.
+func certified(name string, signer ssh.Signer) (ssh.Signer, error) {
+	name += "-cert.pub"
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read certificate: %w", err)
+	}
+	public, _, _, _, err := ssh.ParseAuthorizedKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate %s: %w", name, err)
+	}
+	cert, ok := public.(*ssh.Certificate)
+	if !ok {
+		return nil, fmt.Errorf("read certificate %s: it is a %s", name, public.Type())
+	}
+	out, err := ssh.NewCertSigner(cert, signer)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate %s: %w", name, err)
+	}
+	return out, nil
 }
 
 // readKey reads a private key file. An encrypted one has no signer; its public half comes from the file itself or from

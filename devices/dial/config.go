@@ -68,6 +68,9 @@ type host struct {
 	knownHosts     []string // the user's files; the first is written to
 	globalHosts    []string
 	acceptNew      bool
+	hashKnown      bool          // names are written to known_hosts hashed
+	agent          string        // the socket of ssh-agent; "" is none
+	keepalive      time.Duration // between questions; less than 0 asks nothing
 }
 
 // host looks a target up. Everything that ssh_config says wins over the target, for the file is what a person uses to
@@ -111,12 +114,22 @@ func (f *configFile) host(t Target, port uint16, c Config) (*host, error) {
 	default:
 		g.fail("StrictHostKeyChecking %q is none of yes, accept-new, no", s)
 	}
-	h.files(&g, c.Home, name, int(port))
+	h.hashKnown = strings.EqualFold(g.get("HashKnownHosts"), "yes")
+	h.keepalive = c.Keepalive
+	if s := g.get("ServerAliveInterval"); s != "" && s != "0" { // 0 is ssh's default and no wish; a transaction needs ours
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 0 {
+			g.fail("ServerAliveInterval %q is no number of seconds", s)
+		}
+		h.keepalive = time.Duration(n) * time.Second
+	}
+	h.files(&g, c, name, int(port))
 	return h, g.err
 }
 
 // files fills in the names of files, with ~ and the tokens %h %n %p %r %d %% expanded.
-func (h *host) files(g *getter, home, name string, port int) {
+func (h *host) files(g *getter, c Config, name string, port int) {
+	home := c.Home
 	expand := func(s string) string {
 		if s == "~" || strings.HasPrefix(s, "~/") {
 			s = home + s[1:]
@@ -135,6 +148,16 @@ func (h *host) files(g *getter, home, name string, port int) {
 			out = defaults
 		}
 		return out
+	}
+	switch s := strings.Trim(g.get("IdentityAgent"), `"`); s {
+	case "", "SSH_AUTH_SOCK", "$SSH_AUTH_SOCK":
+		h.agent = c.AgentSocket
+	case "none":
+	default:
+		if strings.HasPrefix(s, "$") {
+			g.fail("IdentityAgent %q is a variable of the environment that is not read: name the socket", s)
+		}
+		h.agent = expand(s)
 	}
 	var user, keys []string
 	if home != "" {

@@ -216,8 +216,8 @@ func (d *Dialer) connect(ctx context.Context, t Target, h *host, under *Conn) (*
 	}
 	alive, cancel := context.WithCancel(context.Background())
 	c := &Conn{client: client, device: t.Device, addr: h.addr, under: under, stop: cancel}
-	if d.config.Keepalive > 0 {
-		go c.keepalive(alive, d.config.Keepalive)
+	if h.keepalive > 0 {
+		go c.keepalive(alive, h.keepalive)
 	}
 	return c, nil
 }

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
@@ -43,8 +45,14 @@ func (d *Dialer) hostKeys(t Target, h *host) (*hostKeys, error) {
 }
 
 // algorithms asks for the key types that known_hosts has, or a device with several keys would show one that is not
-// known. Nil leaves the choice to the library.
-func (k *hostKeys) algorithms() []string { return k.db.HostKeyAlgorithms(k.host.keyName) }
+// known. Where nothing is known it asks for plain keys: a certificate of an authority that nobody named is no key to show to
+// a person, or to add.
+func (k *hostKeys) algorithms() []string {
+	if known := k.db.HostKeyAlgorithms(k.host.keyName); len(known) > 0 {
+		return known
+	}
+	return slices.DeleteFunc(ssh.SupportedAlgorithms().HostKeys, func(a string) bool { return strings.Contains(a, "-cert-") })
+}
 
 func (k *hostKeys) check(name string, remote net.Addr, key ssh.PublicKey) error {
 	k.err = k.verdict(name, remote, key)
@@ -76,6 +84,9 @@ func (k *hostKeys) verdict(name string, remote net.Addr, key ssh.PublicKey) erro
 		}
 		e.Advice = fmt.Sprintf("`ssh-keygen -R '%s' -f %s` and %s", knownhosts.Normalize(k.host.keyName), file, scan)
 		return e
+	case isCertificate(key):
+		// Of another authority, for another name, expired, revoked: the error says which.
+		return fmt.Errorf("%s: check host certificate of %s, by authority %s: %w", e.Device, e.Addr, authority(key), err)
 	case !knownhosts.IsHostUnknown(err):
 		return fmt.Errorf("%s: check host key of %s: %w", e.Device, e.Addr, err) // revoked
 	case k.host.acceptNew && len(k.host.knownHosts) > 0:
@@ -86,6 +97,18 @@ func (k *hostKeys) verdict(name string, remote net.Addr, key ssh.PublicKey) erro
 	}
 	e.Advice = scan
 	return e
+}
+
+func isCertificate(key ssh.PublicKey) bool {
+	_, ok := key.(*ssh.Certificate)
+	return ok
+}
+
+func authority(key ssh.PublicKey) string {
+	if cert, ok := key.(*ssh.Certificate); ok && cert.SignatureKey != nil {
+		return ssh.FingerprintSHA256(cert.SignatureKey)
+	}
+	return "unknown"
 }
 
 // trust adds a key that was not known to the first of the user's files.
@@ -101,7 +124,12 @@ func (d *Dialer) trust(h *host, key ssh.PublicKey) (err error) {
 		return fmt.Errorf("add host key: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.WriteString(knownhosts.Line([]string{h.keyName}, key) + "\n"); err != nil {
+	line := knownhosts.Line([]string{h.keyName}, key)
+	if h.hashKnown {
+		_, rest, _ := strings.Cut(line, " ")
+		line = xknownhosts.HashHostname(knownhosts.Normalize(h.keyName)) + " " + rest
+	}
+	if _, err := f.WriteString(line + "\n"); err != nil {
 		return fmt.Errorf("add host key: %w", err)
 	}
 	return nil
