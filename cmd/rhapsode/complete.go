@@ -99,6 +99,15 @@ func (a *app) completeRun(_ *cobra.Command, args []string, _ string) ([]cobra.Co
 			out = append(out, c)
 		}
 	}
+	ids, err := devices.ListRuns(state)
+	if err != nil {
+		return out, cobra.ShellCompDirectiveNoFileComp
+	}
+	for _, id := range slices.Backward(ids) { // of one that was killed there may be a journal only
+		if !slices.ContainsFunc(out, func(c cobra.Completion) bool { return strings.HasPrefix(c, id) }) {
+			out = append(out, id)
+		}
+	}
 	return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 

@@ -16,25 +16,31 @@ import (
 // newHistory is `rhapsode history QUERY`.
 func newHistory(a *app) *cobra.Command {
 	var jsonOut bool
-	var limit int
+	var f filter
 	cmd := &cobra.Command{
 		Use:   "history QUERY",
 		Short: "show the commit history of devices, as the devices tell it",
+		Long: `Ask every selected router for its commits, the newest first. --user is the account on the router, or whoever the comment of a
+run names.`,
 		Example: `  rhapsode history cr1.ams
-  rhapsode history site:ams --limit 3`,
+  rhapsode history site:ams --limit 3
+  rhapsode history '*' --task T123456 --since 7d`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeQuery,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.history(cmd.Context(), args[0], limit, jsonOut)
+			if err := f.check(time.Now()); err != nil {
+				return err
+			}
+			return a.history(cmd.Context(), args[0], f, jsonOut)
 		},
 	}
 	cmd.Flags().BoolVar(&jsonOut, "json", false, "print JSON, one object a commit")
-	cmd.Flags().IntVarP(&limit, "limit", "n", 10, "show the newest `N` commits of each device")
+	f.flags(cmd, "commits", 10)
 	a.fleetFlags(cmd)
 	return cmd
 }
 
-func (a *app) history(ctx context.Context, query string, limit int, jsonOut bool) error {
+func (a *app) history(ctx context.Context, query string, f filter, jsonOut bool) error {
 	_, list, err := a.selectDevices(query)
 	if err != nil {
 		return err
@@ -53,7 +59,7 @@ func (a *app) history(ctx context.Context, query string, limit int, jsonOut bool
 			errs = append(errs, ans.err)
 			continue
 		}
-		for _, c := range ans.commits[:min(limit, len(ans.commits))] {
+		for _, c := range f.commits(ans.commits) {
 			if jsonOut {
 				if err := a.printJSON(struct {
 					Device string `json:"device"`
