@@ -36,10 +36,11 @@ type changeOptions struct {
 	force       bool // go on where a plan could lock us out
 	forceFreeze bool
 
-	plan    *diffs.Plan       // what is applied, if it comes from a plan
-	skipped string            // why errors of check were passed over; "": there was none
-	forced  string            // the freezes that were forced
-	left    []devices.Outcome // what was left out of the run
+	planOnly planOnly          // write a plan and change nothing
+	plan     *diffs.Plan       // what is applied, if it comes from a plan
+	skipped  string            // why errors of check were passed over; "": there was none
+	forced   string            // the freezes that were forced
+	left     []devices.Outcome // what was left out of the run
 }
 
 func changeFlags(a *app, cmd *cobra.Command, o *changeOptions) {
@@ -135,7 +136,7 @@ func (a *app) change(ctx context.Context, targets []target, o changeOptions) err
 	for _, t := range targets {
 		list = append(list, t.device)
 	}
-	if _, err := a.frozen(list, time.Now(), o.forceFreeze); err != nil { // before any router is asked
+	if _, err := a.frozen(list, time.Now(), o.forceFreeze); err != nil && o.planOnly.file == "" { // before any router is asked
 		return err
 	}
 	todo, err := a.reviewChange(a.reviewOnline(ctx, targets), &o)
@@ -144,6 +145,9 @@ func (a *app) change(ctx context.Context, targets []target, o changeOptions) err
 	}
 	if len(todo) == 0 {
 		a.streams.Notef("nothing to change")
+		if o.planOnly.file != "" {
+			return a.noPlan(o)
+		}
 		if len(o.left) > 0 {
 			return cli.WithCode(cli.Failed, fmt.Errorf("nothing was changed: %s left out", plural(len(o.left), "device")))
 		}
@@ -155,6 +159,9 @@ func (a *app) change(ctx context.Context, targets []target, o changeOptions) err
 // reviewChange shows a review and gives what of it changes something. A device that could not be reviewed ends it, or
 // where that was asked for is left out.
 func (a *app) reviewChange(results []reviewed, o *changeOptions) ([]reviewed, error) {
+	if err := a.likePlan(o.planOnly.file); err != nil {
+		return nil, err
+	}
 	// With --json the outcomes are the result; the review is for the person.
 	if !o.json {
 		if err := a.printReview("", results, "text", o.omit); err != nil {
@@ -205,6 +212,9 @@ func leaveOut(results []reviewed) (rest []reviewed, left []devices.Outcome) {
 
 // approveAndApply asks and applies: what was reviewed just now, or is in a plan.
 func (a *app) approveAndApply(ctx context.Context, todo []reviewed, o changeOptions) error {
+	if o.planOnly.file != "" {
+		return a.savePlan(todo, o)
+	}
 	var who []*inventory.Device
 	for _, r := range todo {
 		who = append(who, r.device)

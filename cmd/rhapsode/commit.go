@@ -60,6 +60,7 @@ What earlier runs rendered and this one does not stays too (shown as "orphan"); 
 		},
 	}
 	changeFlags(a, cmd, &o)
+	planFlags(cmd, &o)
 	skipFlag(cmd, &skip)
 	cmd.Flags().BoolVar(&prune, "prune", false, "also remove the orphans: what earlier runs rendered and this one does not")
 	cmd.MarkFlagsMutuallyExclusive("prune", "print") // what is an orphan only the router can tell

@@ -73,11 +73,9 @@ func (a *app) diff(ctx context.Context, query string, o diffOptions) error {
 		return err
 	}
 	if o.output != "" { // a plan that could not be signed is known before any device is asked
-		key, err := a.planKey()
-		if err != nil {
+		if err := a.likePlan(o.output); err != nil {
 			return err
 		}
-		a.redactor = key.Redactor()
 	}
 	net, list, err := a.selectDevices(query)
 	if err != nil {
@@ -148,8 +146,7 @@ func (a *app) saveDiff(title string, w *wanted, results []reviewed, o diffOption
 	if err := a.writePlan(p, o.output); err != nil {
 		return err
 	}
-	a.streams.Notef("plan for %s written to %s, good until %s: rhapsode apply %s -m \"TASK why\"",
-		plural(len(results), "device"), o.output, p.Expires.UTC().Format(planTime), o.output)
+	a.noteWritten(p, o.output)
 	return nil
 }
 

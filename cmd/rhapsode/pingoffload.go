@@ -66,6 +66,7 @@ unconfirmed, and only when all carry it is it confirmed on all; otherwise all ro
 		},
 	}
 	changeFlags(a, cmd, &o)
+	planFlags(cmd, &o)
 	if verb == "activate" {
 		cmd.Long += `
 
@@ -86,8 +87,8 @@ fails and every command warns; nothing is activated without a person.`
 
 // deactivateOffload stops the ping offload of a site, and with until writes down how long.
 func (a *app) deactivateOffload(ctx context.Context, name, until string, o changeOptions) error {
-	if until != "" && o.print {
-		return cli.Usagef("--until writes what has been committed, and --print commits nothing: choose one")
+	if until != "" && (o.print || o.planOnly.file != "") {
+		return cli.Usagef("--until writes what has been committed, and --print and --plan commit nothing: choose one")
 	}
 	now := time.Now()
 	var expires time.Time

@@ -3,8 +3,12 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	"rhapsode/cmd/internal/cli"
 	"rhapsode/devices"
 	"rhapsode/diffs"
 	"rhapsode/diffs/junos"
@@ -82,6 +86,81 @@ func renderedLines(c diffs.Change) ([]string, error) {
 		return nil, err
 	}
 	return devices.NewRendered(tree, nil, nil).Lines, nil
+}
+
+// planOnly says that a command which would change routers writes a plan of that.
+type planOnly struct {
+	file  string
+	valid time.Duration
+	title string
+}
+
+// planFlags lets a changing command write a plan.
+func planFlags(cmd *cobra.Command, o *changeOptions) {
+	f := cmd.Flags()
+	f.StringVar(&o.planOnly.file, "plan", "", "change nothing and write what would be done to `FILE`, for \"rhapsode apply\"")
+	f.DurationVar(&o.planOnly.valid, "valid", defaultValid, "how long that plan can be applied")
+	cmd.MarkFlagsMutuallyExclusive("plan", "print")
+	cmd.MarkFlagsMutuallyExclusive("plan", "json")
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		o.planOnly.title = cmd.CommandPath() + " " + strings.Join(args, " ")
+		if o.planOnly.file != "" && o.planOnly.valid < time.Minute {
+			return cli.Usagef("--valid %s: a plan is good for a minute at least", o.planOnly.valid)
+		}
+		return run(cmd, args)
+	}
+}
+
+// likePlan has secrets look from here on as they do in the plan that is to be written; "" is none.
+func (a *app) likePlan(file string) error {
+	if file == "" {
+		return nil
+	}
+	key, err := a.planKey()
+	if err != nil {
+		return err
+	}
+	r := key.Redactor()
+	a.resolvedMu.Lock()
+	defer a.resolvedMu.Unlock()
+	for _, x := range a.resolved {
+		r.Know(x.Value)
+	}
+	a.redactor = r
+	return nil
+}
+
+// savePlan writes the plan of a changing command. The exit code is that of a difference: what follows a change is not done.
+func (a *app) savePlan(todo []reviewed, o changeOptions) error {
+	if len(o.left) > 0 {
+		return cli.WithCode(cli.Failed, fmt.Errorf("no plan was written to %s: %s could not be reviewed", o.planOnly.file, plural(len(o.left), "device")))
+	}
+	p, err := a.newPlan(o.planOnly.title, todo, o.planOnly.valid)
+	if err != nil {
+		return err
+	}
+	p.SkippedCheck = o.skipped
+	if err := a.writePlan(p, o.planOnly.file); err != nil {
+		return err
+	}
+	a.noteWritten(p, o.planOnly.file)
+	return cli.WithCode(cli.Diff, nil)
+}
+
+// noPlan ends a command that found nothing to plan.
+func (a *app) noPlan(o changeOptions) error {
+	a.streams.Notef("no plan was written to %s", o.planOnly.file)
+	if len(o.left) > 0 {
+		return cli.WithCode(cli.Failed, fmt.Errorf("%s could not be reviewed", plural(len(o.left), "device")))
+	}
+	return cli.WithCode(cli.OK, nil) // an error all the same: what follows a change is not done
+}
+
+// noteWritten says where a plan is and what to do with it.
+func (a *app) noteWritten(p *diffs.Plan, file string) {
+	a.streams.Notef("plan for %s written to %s, good until %s: rhapsode apply %s -m \"TASK why\"",
+		plural(len(p.Devices), "device"), file, p.Expires.UTC().Format(planTime), file)
 }
 
 // writePlan seals a plan and writes it.

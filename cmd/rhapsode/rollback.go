@@ -59,6 +59,7 @@ Either way the change is reviewed and committed like any other. --print with --r
 		},
 	}
 	changeFlags(a, cmd, &o.changeOptions)
+	planFlags(cmd, &o.changeOptions)
 	f := cmd.Flags()
 	f.StringVar(&o.run, "run", "", "take back what `RUN` did")
 	f.IntVar(&o.to, "to", 0, "go back to `N` commits ago, as the router's \"rollback N\"")

@@ -62,6 +62,7 @@ also removes the overrides in the inventory that hold just what it activated.`,
 		},
 	}
 	changeFlags(a, cmd, &o)
+	planFlags(cmd, &o)
 	return cmd
 }
 
