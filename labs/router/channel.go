@@ -21,6 +21,19 @@ type link struct {
 	cut  func()        // ends the whole connection
 }
 
+// hungUp tells whether the client has left. What it had sent before, and nobody has begun with, is not done then.
+func (l *link) hungUp() bool {
+	if l == nil {
+		return false
+	}
+	select {
+	case <-l.gone:
+		return true
+	default:
+		return false
+	}
+}
+
 // serveChannel waits for what the client wants of a session channel, does it and closes the channel.
 func (r *Router) serveChannel(user string, ch *link, requests <-chan *ssh.Request) {
 	var size terminalSize
@@ -118,6 +131,9 @@ func (r *Router) execChannel(user string, ch *link, line string) int {
 	defer r.db.leave(s)
 	sh := &shell{r: r, s: s, link: ch, in: &streamLines{r: bufio.NewReader(ch)}, out: ch}
 	for _, command := range splitCommands(line) {
+		if ch.hungUp() {
+			return 1
+		}
 		err := sh.execute(command)
 		if errors.Is(err, errLeave) {
 			return 0

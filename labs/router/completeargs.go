@@ -191,7 +191,7 @@ func argsTop(q *query, args []token) {
 // argsActive offers the statements of the committed configuration, argsCandidate and argsThere those of the candidate:
 // all that there may be, or what there is.
 func argsActive(q *query, args []token) {
-	s := statementsOf(q.sh.r.db.view().active, nil, false)
+	s := statementsOf(q.sh.r.db.running(), nil, false)
 	q.statement(s, args, 0)
 	q.enter = q.err == nil
 }
@@ -216,7 +216,7 @@ func argsThere(q *query, args []token) {
 
 // statements is a place in the session's candidate.
 func (sh *shell) statements(path []string, existing bool) *statement {
-	return statementsOf(sh.view().candidate, path, existing)
+	return statementsOf(sh.r.db.candidateOf(sh.s), path, existing)
 }
 
 // statement follows words among the statements.

@@ -169,6 +169,31 @@ type view struct {
 	users             []session
 }
 
+// running is the active configuration.
+func (db *database) running() *junos.Tree {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.active
+}
+
+// candidateOf is the configuration that a session edits.
+func (db *database) candidateOf(s *session) *junos.Tree {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.draftOf(s).tree
+}
+
+// openWindow is the open confirm window, nil if there is none.
+func (db *database) openWindow() *window {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.index.Window == nil {
+		return nil
+	}
+	w := *db.index.Window
+	return &w
+}
+
 // view takes a consistent look at the database and its shared candidate.
 func (db *database) view() view { return db.viewOf(nil) }
 

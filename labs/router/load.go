@@ -113,7 +113,7 @@ func (sh *shell) placeOf(mode junos.Mode) (place, error) {
 		return place{before: "edit " + strings.Join(words, " ") + "\n", mode: mode}, nil
 	}
 	// What statements the words are, only a tree knows that has them.
-	t := sh.view().candidate.Clone()
+	t := sh.r.db.candidateOf(sh.s).Clone()
 	line := "set"
 	for _, w := range sh.path {
 		line += " " + junos.Quote(w)

@@ -167,7 +167,7 @@ func (sh *shell) configurationNumber(word string) (*junos.Tree, error) {
 
 // showActive is `show configuration`: the committed configuration, or a part of it.
 func (sh *shell) showActive(inv invocation) error {
-	path, err := sh.place(statementsOf(sh.r.db.view().active, nil, true), inv.args)
+	path, err := sh.place(statementsOf(sh.r.db.running(), nil, true), inv.args)
 	if err != nil {
 		return shifted(err, 1)
 	}

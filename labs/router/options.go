@@ -162,7 +162,7 @@ func (r *Router) Close() error {
 
 // hostname is the configured one, else that of the options.
 func (r *Router) hostname() string {
-	if n := r.db.view().active.Lookup("system", "host-name"); n != nil && len(n.Values) == 1 && !n.Inactive {
+	if n := r.db.running().Lookup("system", "host-name"); n != nil && len(n.Values) == 1 && !n.Inactive {
 		return n.Values[0]
 	}
 	return r.opts.Hostname
@@ -171,7 +171,7 @@ func (r *Router) hostname() string {
 // readOnly tells whether the configuration gives a user the class read-only. The user of the options may do everything
 // as long as the configuration does not name them.
 func (r *Router) readOnly(user string) bool {
-	n := r.db.view().active.Lookup("system", "login", "user", user, "class")
+	n := r.db.running().Lookup("system", "login", "user", user, "class")
 	return n != nil && len(n.Values) == 1 && n.Values[0] == "read-only" && !n.Inactive
 }
 

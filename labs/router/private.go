@@ -13,6 +13,9 @@ type draft struct {
 	base   *junos.Tree // what it was made from; of the shared candidate that is always the active configuration
 	tree   *junos.Tree
 	edited *edit // nil: nobody has changed anything
+
+	judged  [2]*junos.Tree // base and tree of the last answer of modified
+	differs bool           // and that
 }
 
 // reset makes the draft a configuration that nobody has edited.
@@ -20,7 +23,13 @@ func (d *draft) reset(t *junos.Tree) { *d = draft{base: t, tree: t} }
 
 // modified tells whether the draft holds something uncommitted. What was edited back to where it was does not count.
 func (d *draft) modified() bool {
-	return d.edited != nil && d.tree != d.base && d.tree.Set() != d.base.Set()
+	if d.edited == nil || d.tree == d.base {
+		return false
+	}
+	if pair := [2]*junos.Tree{d.base, d.tree}; d.judged != pair { // trees never change, and this takes a while
+		d.judged, d.differs = pair, d.tree.Set() != d.base.Set()
+	}
+	return d.differs
 }
 
 // What a private session is told, in Junos's words.

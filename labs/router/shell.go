@@ -62,6 +62,9 @@ func (sh *shell) run() error {
 		if err != nil {
 			return fmt.Errorf("read command: %w", err)
 		}
+		if sh.link.hungUp() {
+			return nil
+		}
 		sh.r.db.touch(sh.s)
 		if eot && strings.TrimSpace(line) == "" {
 			line = "exit"
@@ -87,7 +90,7 @@ func (sh *shell) prompt() string {
 		sh.printf("\n%s", sh.banner("", "\n"))
 		return name + "> "
 	}
-	if w := sh.r.db.view().window; w != nil {
+	if w := sh.r.db.openWindow(); w != nil {
 		sh.printf("# commit confirmed will be rolled back in %d minutes\n", sh.r.db.minutesLeft(w))
 	}
 	sh.r.editors.move(sh.s.id, editPath(sh.path))
