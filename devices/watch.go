@@ -30,7 +30,7 @@ func (t *transaction) settleTime() time.Duration {
 	if t.opts.Confirm == 0 {
 		return t.opts.Rules.settle(0)
 	}
-	return t.opts.Rules.settle(max(t.opts.Confirm-t.checkTook-confirmReserve, time.Second))
+	return t.opts.Rules.settle(max(t.opts.Confirm-t.checkTook-confirmReserve-t.opts.reserve, time.Second))
 }
 
 // watch looks at the device after the commit until the rules hold, or the time of one that does not is up.
