@@ -14,6 +14,9 @@ const (
 	rollbackGrace = 3 * time.Minute
 )
 
+// errLateConfirm is why a confirmed change is not there.
+var errLateConfirm = errors.New("the confirm came too late and was an empty commit")
+
 // failedAfterCommit says what became of a device whose commit was sent and which did not reach the end.
 func (t *transaction) failedAfterCommit(ctx context.Context, err error) error {
 	if t.ended(err) {
@@ -21,10 +24,12 @@ func (t *transaction) failedAfterCommit(ctx context.Context, err error) error {
 	}
 	_, refused := errors.AsType[*CommitError](err)
 	switch {
-	case !t.landed, t.confirming && !refused:
-		// The commit, or the confirm, may or may not be in force. RollbackAt stays: it is when an open window would end.
+	case !t.landed:
+		// The commit may or may not be in force. RollbackAt stays: it is when an open window would end.
 		t.out.Result = Unknown
 		return err
+	case t.confirming && !refused:
+		return t.lostConfirm(ctx, err)
 	case t.opts.Confirm == 0:
 		t.out.Result = Unknown
 		return fmt.Errorf("%s: committed without a confirm window, and not verified: %w", t.plan.Device, err)
@@ -43,6 +48,48 @@ func (t *transaction) failedAfterCommit(ctx context.Context, err error) error {
 		}
 	}
 	return &RollbackError{Device: t.plan.Device, At: t.deadline, Err: err}
+}
+
+// lostConfirm is for a confirm of which nobody knows whether it is in force. The window has an end, and what the device runs
+// then tells; it is waited for like a rollback.
+func (t *transaction) lostConfirm(ctx context.Context, err error) error {
+	t.out.Result = Unknown
+	if t.opts.Confirm == 0 || !t.opts.Wait && time.Now().Before(t.deadline) {
+		return err
+	}
+	werr := t.afterWindow(ctx)
+	switch {
+	case t.ended(werr):
+		return errors.Join(werr, err)
+	case werr != nil:
+		return errors.Join(err, werr)
+	}
+	t.out.Result, t.out.RollbackAt = Committed, time.Time{}
+	t.note("the answer to the confirm was lost (%v); the window is over and the device runs the change", err)
+	return nil
+}
+
+// afterWindow waits for the end of the window. Nil: the device runs the change, and no window is open.
+func (t *transaction) afterWindow(ctx context.Context) error {
+	ctx, cancel := context.WithDeadline(ctx, time.Now().Add(max(0, time.Until(t.deadline))+rollbackGrace))
+	defer cancel()
+	if !sleep(ctx, time.Until(t.deadline)) {
+		return context.Cause(ctx)
+	}
+	for {
+		fingerprint, err := t.readBack(ctx)
+		switch e, ok := errors.AsType[*RollbackError](err); {
+		case ok && e.Done, errors.Is(err, ErrSuperseded):
+			return err
+		case err == nil && fingerprint == t.out.Before:
+			return &RollbackError{Device: t.plan.Device, Done: true, Err: errLateConfirm}
+		case err == nil && t.out.Entry.Confirm == 0 && fingerprint == t.out.After:
+			return nil
+		}
+		if !sleep(ctx, rollbackPoll) {
+			return errors.Join(fmt.Errorf("%s: it does not tell how the window ended", t.plan.Device), err)
+		}
+	}
 }
 
 // ended sets the result if err tells how the device's window ended.

@@ -16,7 +16,12 @@ func (t *transaction) commitOptions(confirm time.Duration) CommitOptions {
 
 // sendCommit sends a commit that an interrupt does not cut short: its answer is worth waiting for.
 func (t *transaction) sendCommit(ctx context.Context, c Candidate, confirm time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.opts.CommitTimeout)
+	limit := t.opts.CommitTimeout
+	if confirm == 0 && t.opts.Confirm > 0 {
+		// A confirm whose answer does not come is left while there is time to settle it over the second session.
+		limit = min(limit, max(time.Until(t.deadline)-2*confirmReserve, confirmReserve))
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	warnings, err := c.Commit(ctx, t.commitOptions(confirm))
 	unknown, notes := t.ignore.split(warnings)
@@ -256,14 +261,13 @@ func (t *transaction) confirm(ctx context.Context) error {
 	if _, err := t.readBack(ctx); err != nil {
 		return err
 	}
-	if left := time.Until(t.deadline); left < confirmReserve {
-		return fmt.Errorf("%s: %w: %s are left of the window, a confirm needs %s", t.plan.Device, ErrConfirmTime,
-			left.Round(time.Second), confirmReserve)
-	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%s: confirm: %w", t.plan.Device, context.Cause(ctx))
+	if err := t.timeLeft(ctx); err != nil {
+		return err
 	}
 	if err := t.pass(ctx, stepReady); err != nil {
+		return err
+	}
+	if err := t.timeLeft(ctx); err != nil { // the others took theirs
 		return err
 	}
 	if t.firstLost {
@@ -279,6 +283,18 @@ func (t *transaction) confirm(ctx context.Context) error {
 	}
 	t.note("the answer to the confirm was lost (%v)", err)
 	return t.settleConfirm(ctx, err)
+}
+
+// timeLeft demands what a confirm needs of the window.
+func (t *transaction) timeLeft(ctx context.Context) error {
+	if left := time.Until(t.deadline); left < confirmReserve {
+		return fmt.Errorf("%s: %w: %s are left of the window, a confirm needs %s", t.plan.Device, ErrConfirmTime,
+			left.Round(time.Second), confirmReserve)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: confirm: %w", t.plan.Device, context.Cause(ctx))
+	}
+	return nil
 }
 
 // settleConfirm is for a first session that died at the commit or the confirm. If the window is still open, the second session locks,
@@ -346,7 +362,7 @@ func (t *transaction) verify(ctx context.Context) error {
 	case t.out.After:
 		return nil
 	case t.out.Before:
-		return &RollbackError{Device: t.plan.Device, Done: true, Err: errors.New("the confirm came too late and was an empty commit")}
+		return &RollbackError{Device: t.plan.Device, Done: true, Err: errLateConfirm}
 	}
 	return fmt.Errorf("%s: %w: the running configuration is neither the one before nor the one that was committed", t.plan.Device, ErrUnknown)
 }
