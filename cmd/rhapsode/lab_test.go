@@ -211,8 +211,9 @@ func (l *testLab) dial(name string) devices.Device {
 	return dev
 }
 
-// slow forwards to an address, but each connection begins late. It gives where it listens.
-func (l *testLab) slow(to string, delay time.Duration) string {
+// forward leads to an address: each connection begins late, and what is said takes its time each way. It gives where it
+// listens.
+func (l *testLab) forward(to string, begin, each time.Duration) string {
 	l.t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -227,18 +228,30 @@ func (l *testLab) slow(to string, delay time.Duration) string {
 			}
 			go func() {
 				defer in.Close() //nolint:errcheck // both ends know
-				time.Sleep(delay)
+				time.Sleep(begin)
 				out, err := net.Dial("tcp", to)
 				if err != nil {
 					return
 				}
-				defer out.Close()   //nolint:errcheck // both ends know
-				go io.Copy(out, in) //nolint:errcheck // the end of a connection
-				io.Copy(in, out)    //nolint:errcheck // the end of a connection
+				defer out.Close() //nolint:errcheck // both ends know
+				go late(out, in, each)
+				late(in, out, each)
 			}()
 		}
 	}()
 	return ln.Addr().String()
+}
+
+// late copies until the end, each piece a little later.
+func late(to io.Writer, from io.Reader, each time.Duration) {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		time.Sleep(each)
+		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
+			return
+		}
+	}
 }
 
 // jsonLine is a line of --json.

@@ -66,7 +66,8 @@ type Target struct {
 type Dialer struct {
 	config Config
 	file   *configFile
-	known  sync.Mutex // one writer of known_hosts at a time
+	known  sync.Mutex            // one writer of known_hosts at a time
+	read   map[string]knownFiles // by their names; guarded by known
 }
 
 // New reads the ssh_config. The error names the file and what in it cannot be honoured.
@@ -81,7 +82,7 @@ func New(config Config) (*Dialer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Dialer{config: config, file: file}, nil
+	return &Dialer{config: config, file: file, read: map[string]knownFiles{}}, nil
 }
 
 // Conn is a connection to a device. Close it once its streams are done with.

@@ -26,22 +26,40 @@ type hostKeys struct {
 	err    error
 }
 
-// hostKeys reads the known_hosts files that are there.
+// hostKeys reads the known_hosts files that are there, again where they have changed: a fleet has a line for each device, and
+// each device is dialed several times.
 func (d *Dialer) hostKeys(t Target, h *host) (*hostKeys, error) {
+	d.known.Lock() // a line may be half written
+	defer d.known.Unlock()
 	var files []string
+	var state strings.Builder
 	for _, name := range append(append([]string(nil), h.knownHosts...), h.globalHosts...) {
-		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		info, err := os.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		files = append(files, name)
+		if err == nil {
+			fmt.Fprintf(&state, "%q %d %d\n", name, info.Size(), info.ModTime().UnixNano())
+		}
 	}
-	d.known.Lock() // a line may be half written
-	defer d.known.Unlock()
-	db, err := knownhosts.NewDB(files...)
-	if err != nil {
-		return nil, fmt.Errorf("read known hosts: %w", err)
+	key := strings.Join(files, "\x00")
+	got := d.read[key]
+	if got.db == nil || got.state != state.String() {
+		db, err := knownhosts.NewDB(files...)
+		if err != nil {
+			return nil, fmt.Errorf("read known hosts: %w", err)
+		}
+		got = knownFiles{state.String(), db}
+		d.read[key] = got
 	}
-	return &hostKeys{dialer: d, target: t, host: h, db: db}, nil
+	return &hostKeys{dialer: d, target: t, host: h, db: got.db}, nil
+}
+
+// knownFiles is what known_hosts files said when they were of a size and a time.
+type knownFiles struct {
+	state string
+	db    *knownhosts.HostKeyDB
 }
 
 // algorithms asks for the key types that known_hosts has, or a device with several keys would show one that is not
