@@ -293,3 +293,16 @@ func jsonLines(t testing.TB, text string) []jsonLine {
 	}
 	return out
 }
+
+func (l *testLab) path(name string) string { return filepath.Join(l.dir, name) }
+
+// copyTree makes a checkout of its own.
+func (l *testLab) copyTree(from, to string) {
+	l.t.Helper()
+	if err := os.RemoveAll(l.path(to)); err != nil {
+		l.t.Fatal(err)
+	}
+	if err := os.CopyFS(l.path(to), os.DirFS(l.path(from))); err != nil {
+		l.t.Fatal(err)
+	}
+}
