@@ -31,6 +31,8 @@ type Fleet struct {
 	Parallel int
 	// Retry is for the sessions that Open opens.
 	Retry Retry
+	// LockWait is how long a configuration lock that somebody holds is waited for; 0: not at all.
+	LockWait time.Duration
 	// Events is told what happens: EventRun with all devices, EventDevice, EventRetry, EventStop at an interrupt,
 	// EventRunDone. It is called by one goroutine at a time and must not take long.
 	Events func(Event)
@@ -56,6 +58,9 @@ func Gather[T, R any](ctx context.Context, fleet Fleet, items []T, name func(T) 
 		dev, err := open(ctx)
 		if err != nil {
 			return v, err
+		}
+		if d, ok := dev.(*retried); ok {
+			d.lockWait = fleet.LockWait
 		}
 		defer func() {
 			// What was read stands, whatever becomes of the goodbye.

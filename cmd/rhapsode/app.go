@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"rhapsode/cmd/internal/cli"
 	"rhapsode/devices"
@@ -34,6 +35,7 @@ type app struct {
 	quiet        bool
 	parallel     int
 	retries      int
+	lockWait     time.Duration
 
 	loaded *inventory.Network // the inventory, once a command has read it
 	view   atomic.Pointer[runView]

@@ -29,7 +29,6 @@ type changeOptions struct {
 	batches     devices.Batches
 	across      bool
 	allOrNone   bool
-	lockWait    time.Duration
 	noWait      bool // do not wait for a rollback to be seen
 	skipFailed  bool // leave out what could not be reviewed
 	unrelated   bool // go on if only what the change does not touch has moved
@@ -57,7 +56,6 @@ func changeFlags(a *app, cmd *cobra.Command, o *changeOptions) {
 	f.BoolVar(&o.across, "across-sites", false, "a batch may hold devices of several sites")
 	f.BoolVar(&o.allOrNone, "all-or-nothing", false, "keep all confirm windows open until every device passed its checks: all are confirmed, or all roll back")
 	f.BoolVar(&o.skipFailed, "skip-failed", false, "leave out devices that could not be reviewed, and their pairs, instead of changing nothing; they count as failed")
-	f.DurationVar(&o.lockWait, "wait-lock", 0, "how long to wait for a configuration lock that somebody holds")
 	f.BoolVar(&o.unrelated, "accept-unrelated", false, "go on where the running configuration moved since the review, if only outside the change; what moved is said")
 	f.BoolVar(&o.noWait, "no-wait", false, "where a commit is not confirmed, do not wait until the router has rolled back")
 	f.BoolVar(&o.force, "force", false, "go on where the change could lock us out of the router")
@@ -111,7 +109,7 @@ func (a *app) applyOptions(o changeOptions) devices.ApplyOptions {
 		Hook: a.hook, Confirm: o.confirm, AcceptUnrelated: o.unrelated, Force: o.force, Wait: !o.noWait,
 		FleetOptions: devices.FleetOptions{
 			Pairs: o.pairs, Batches: o.batches, AcrossSites: o.across, AllOrNothing: o.allOrNone,
-			Parallel: a.parallel, Retry: a.retry(), LockWait: o.lockWait,
+			Parallel: a.parallel, Retry: a.retry(), LockWait: a.lockWait,
 		},
 	}
 }

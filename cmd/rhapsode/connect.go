@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,9 +19,14 @@ import (
 // defaultRetries is how often what failed for a passing reason is tried again.
 const defaultRetries = 2
 
+// defaultLockWait is how long a lock is waited for: long enough for another person's review, which holds it for as long
+// as a load, a compare and a commit check take.
+const defaultLockWait = 5 * time.Second
+
 // fleetFlags adds the flags of commands that talk to many devices.
 func (a *app) fleetFlags(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&a.parallel, "parallel", devices.DefaultParallel, "how many devices are at work at once")
+	cmd.Flags().DurationVar(&a.lockWait, "wait-lock", defaultLockWait, "how long to wait for a configuration lock that somebody holds; a colleague's review holds it for a moment")
 	cmd.Flags().IntVar(&a.retries, "retries", defaultRetries, "how often a device that does not answer is tried again")
 }
 

@@ -25,20 +25,6 @@ func (l *testLab) history(name string) []devices.Commit {
 	return h
 }
 
-// running reads what a router runs.
-func (l *testLab) running(name string) string {
-	l.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	dev := l.dial(name)
-	defer dev.Close() //nolint:errcheck // all has been read
-	text, err := dev.Running(ctx)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return text
-}
-
 // loser holds what somebody is told whose commit did not come about, or not everywhere: it names who was first.
 func loser(t *testing.T, round int, r ran, others ...string) {
 	t.Helper()
@@ -50,10 +36,11 @@ func loser(t *testing.T, round int, r ran, others ...string) {
 		t.Errorf("round %d: exit code %d: %s", round, r.code, r.stderr)
 		return
 	}
-	known := strings.Contains(r.stderr, "locked by") || strings.Contains(r.stderr, "running configuration moved") ||
-		strings.Contains(r.stderr, "unconfirmed commit open") || strings.Contains(r.stderr, "differs from the review")
+	said := r.stdout + r.stderr
+	known := strings.Contains(said, "locked by") || strings.Contains(said, "running configuration moved") ||
+		strings.Contains(said, "unconfirmed commit open") || strings.Contains(said, "differs from the review")
 	if !known {
-		t.Errorf("round %d: the loser is not told why:\n%s", round, r.stderr)
+		t.Errorf("round %d: the loser is not told why:\n%s", round, said)
 	}
 	for _, o := range others {
 		if strings.Contains(r.stderr, "moved") && strings.Contains(r.stderr, "last by") && !strings.Contains(r.stderr, o) {

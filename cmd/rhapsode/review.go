@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"rhapsode/cmd/internal/cli"
 	"rhapsode/devices"
@@ -171,7 +170,7 @@ func (a *app) review(ctx context.Context, what string, targets []target,
 	progress := a.progress()
 	progress.Begin(what, len(targets), a.parallel)
 	defer progress.End()
-	fleet := devices.Fleet{Parallel: a.parallel, Retry: a.retry(), Events: func(e devices.Event) { a.reviewEvent(progress, e) }}
+	fleet := devices.Fleet{Parallel: a.parallel, Retry: a.retry(), LockWait: a.lockWait, Events: func(e devices.Event) { a.reviewEvent(progress, e) }}
 	dial := func(ctx context.Context, t target) (devices.Device, error) { return a.connect(ctx, t.device) }
 	got := devices.Gather(ctx, fleet, targets, func(t target) string { return t.device.FQDN }, dial,
 		func(ctx context.Context, t target, dev devices.Device) (reviewed, error) {
@@ -207,7 +206,7 @@ func (a *app) reviewEvent(progress *cli.Progress, e devices.Event) {
 			progress.Start(e.Device)
 		}
 	case devices.EventRetry:
-		progress.Step(e.Device, "%s; again in %s", firstLine(e.Err.Error()), e.Delay.Round(100*time.Millisecond))
+		progress.Step(e.Device, "%s", a.retryText(e))
 	case devices.EventNote:
 		a.streams.Notef("note: %s: %s", e.Device, firstLine(e.String()))
 	}

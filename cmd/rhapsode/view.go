@@ -72,7 +72,7 @@ func (v *runView) event(e devices.Event) {
 			v.progress.Step(e.Device, "%s", text)
 		}
 	case devices.EventRetry:
-		v.progress.Step(e.Device, "%s; again in %s", firstLine(v.a.redactorOnce().Text(e.Err.Error())), e.Delay.Round(100*time.Millisecond))
+		v.progress.Step(e.Device, "%s", v.a.retryText(e))
 	case devices.EventHook:
 		if e.Err != nil {
 			v.a.streams.Notef("hook %s: %s", e.Text, v.a.redactorOnce().Text(e.Err.Error()))
@@ -250,6 +250,12 @@ func (v *runView) printEvent(e devices.Event) {
 	if err != nil {
 		v.a.streams.Notef("warning: %v", err)
 	}
+}
+
+// retryText says why something is tried again, and when.
+func (a *app) retryText(e devices.Event) string {
+	why := strings.TrimPrefix(firstLine(a.redactorOnce().Text(e.Err.Error())), e.Device+": ")
+	return fmt.Sprintf("%s; again in %s", why, e.Delay.Round(100*time.Millisecond))
 }
 
 func firstLine(s string) string {

@@ -21,14 +21,16 @@ func TestKnownHostsAreReadAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(keys.algorithms()) > 0
+		return len(keys.db.HostKeyAlgorithms(h.keyName)) > 0
 	}
 	if known() {
 		t.Error("known without a file")
 	}
 	write(t, name, knownLine(s))
-	if !known() || !known() {
-		t.Error("not known, and the file has it")
+	for range 2 {
+		if !known() {
+			t.Error("not known, and the file has it")
+		}
 	}
 	write(t, name, "# nothing\n")
 	if known() {
