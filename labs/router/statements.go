@@ -240,9 +240,11 @@ func (s *statement) names(list *junos.Schema, above []string, given []string) []
 	if n == nil {
 		return nil
 	}
+	seen := map[string]bool{} // there may be tens of thousands
 	for _, c := range n.Children {
 		if c.Kind == junos.Entry && c.Name == list.Name && len(c.Values) > len(given) && slices.Equal(c.Values[:len(given)], given) {
-			if name := c.Values[len(given)]; !slices.Contains(out, name) {
+			if name := c.Values[len(given)]; !seen[name] {
+				seen[name] = true
 				out = append(out, name)
 			}
 		}
