@@ -76,3 +76,13 @@ func (b *barrier) leave(device string, failed bool) {
 	b.size--
 	b.openGates()
 }
+
+// broken tells whether a device has failed, and which: the error is ErrOther.
+func (b *barrier) broken() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.who == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrOther, b.who)
+}

@@ -346,7 +346,13 @@ func (x *execution) gate(ctx context.Context, job Job, at Step, bar *barrier, s 
 	if at != stepReady {
 		x.events.device(device, StateRunning, "")
 	}
-	if at == StepCommit && x.opts.AllOrNothing {
+	if at != StepCommit {
+		return nil
+	}
+	if err := bar.broken(); err != nil { // while this one waited for a slot: what is not committed need not roll back
+		return fmt.Errorf("%s: %w", device, err)
+	}
+	if x.opts.AllOrNothing {
 		return x.holds(device)
 	}
 	return nil

@@ -97,6 +97,41 @@ func TestAllOrNothing(t *testing.T) {
 	}
 }
 
+// TestAllOrNothingStops: one that fails after its commit keeps those that wait for their turn from being committed, and they
+// do not wait until it has rolled back.
+func TestAllOrNothingStops(t *testing.T) {
+	inPair(t, func(p *pairOf) {
+		opts := devices.ApplyOptions{Confirm: 3 * time.Minute, FleetOptions: allOrNothing, SessionTimeout: 5 * time.Second}
+		opts.Parallel = 1
+		for _, r := range p.routers { // whoever is first
+			r.Fail(devicetest.Open, nil)
+			for range 20 {
+				r.Fail(devicetest.Open, &devicetest.Fault{Lose: true})
+			}
+		}
+		start, quick := time.Now(), 0
+		opts.Events = func(e devices.Event) {
+			if e.Kind == devices.EventDevice && e.State == devices.StateDone && time.Since(start) < time.Minute {
+				quick++
+			}
+		}
+		out := p.apply(p.Context(), opts)
+		committed := 0
+		for _, o := range out {
+			switch o.Result {
+			case devices.NotCommitted:
+			case devices.RollingBack, devices.RolledBack:
+				committed++
+			default:
+				p.Errorf("%s: %s: %v", o.Device, o.Result, o.Err)
+			}
+		}
+		if committed != 1 || quick != 2 {
+			p.Errorf("%d were committed, %d ended before the rollback", committed, quick)
+		}
+	})
+}
+
 // onceAt is a Hook that does something the first time that a step begins.
 func onceAt(step devices.Step, f func()) func(devices.Step, bool) error {
 	done := make(chan struct{}, 1)
@@ -145,10 +180,17 @@ func TestAllOrNothingSlowCheck(t *testing.T) {
 		if got := p.results(out); got != "not-committed not-committed not-committed" {
 			p.Errorf("results %s", got)
 		}
+		refused := 0
 		for _, o := range out {
-			if !errors.Is(o.Err, devices.ErrRun) || !strings.Contains(o.Err.Error(), "3 devices, 1 at once") {
+			switch {
+			case errors.Is(o.Err, devices.ErrRun) && strings.Contains(o.Err.Error(), "3 devices, 1 at once"):
+				refused++
+			case !errors.Is(o.Err, devices.ErrOther):
 				p.Errorf("%s: %v", o.Device, o.Err)
 			}
+		}
+		if refused == 0 {
+			p.Error("nobody says why")
 		}
 	})
 }

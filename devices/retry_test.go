@@ -132,6 +132,7 @@ func TestRetryDial(t *testing.T) {
 func TestRetryReads(t *testing.T) {
 	for op, want := range map[devicetest.Operation]string{
 		devicetest.History: "committed",
+		devicetest.Running: "not-committed", // under the lock, which another session would not have
 		devicetest.Load:    "not-committed",
 		devicetest.Check:   "not-committed",
 		devicetest.Commit:  "not-committed",
@@ -146,7 +147,11 @@ func TestRetryReads(t *testing.T) {
 					p.Errorf("results %s: %v", got, out[0].Err)
 				}
 				n := 0
-				for _, call := range p.routers[0].Calls() {
+				calls := p.routers[0].Calls()
+				if opens := strings.Count(strings.Join(calls, "\n"), " open"); op != devicetest.History && op != devicetest.Commit && opens != 1 {
+					p.Errorf("%d sessions: %v", opens, calls)
+				}
+				for _, call := range calls {
 					if strings.HasSuffix(call, " commit") || strings.HasSuffix(call, " load") {
 						n++
 					}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,6 +28,14 @@ func TestSettledOnce(t *testing.T) {
 		}()
 		b.must(b.run.Close())
 		time.Sleep(time.Hour)
+		// One that looks at the journal is not taken for the run at work.
+		reader, err := os.Open(filepath.Join(b.state, "runs", b.run.ID+".jsonl"))
+		b.must(err)
+		b.must(syscall.Flock(int(reader.Fd()), syscall.LOCK_SH))
+		if left := b.newRun().Unfinished(); len(left) != 1 {
+			b.Errorf("unfinished while somebody looks: %v", left)
+		}
+		b.must(reader.Close())
 		const n = 6
 		var runs []*devices.Run
 		for range n {
