@@ -270,7 +270,7 @@ func quote(s string) string {
 
 // commitLines is what a commit says on its way. The engines of a router, and the members of a chassis, speak one after
 // the other, each below its name.
-var commitLines = regexp.MustCompile(`^(?:(?:re|node|fpc|member)\d+: ?|configuration check succeeds|commit check succeeds|` +
+var commitLines = regexp.MustCompile(`^(?:[a-z]+\d*(?:-re\d+)?: ?|configuration check succeeds|commit check succeeds|` +
 	`commit confirmed will be automatically rolled back in \d+ minutes? unless confirmed|commit complete)$`)
 
 func (c *candidate) commit(ctx context.Context, phase, command string) ([]devices.Warning, error) {

@@ -174,6 +174,7 @@ func TestAnswers(t *testing.T) {
 		"commit":                 {phase: "commit", text: "commit complete\n"},
 		"commit, two engines":    {phase: "commit", text: "re0: \nconfiguration check succeeds\nre1: \ncommit complete\nre0: \ncommit complete\n"},
 		"commit, a chassis":      {phase: "commit", text: "fpc0: \nconfiguration check succeeds\nfpc1: \ncommit complete\nfpc0: \ncommit complete\n"},
+		"commit, members":        {phase: "commit", text: "member0-re0: \nconfiguration check succeeds\nmember1-re0: \ncommit complete\nmember0-re0: \ncommit complete\n"},
 		"commit, one engine":     {phase: "commit", text: "re0: \nconfiguration check succeeds\nre1: \nerror: could not open configuration database\nre0: \nerror: commit failed\n", refused: "could not open configuration database"},
 		"commit, one of two":     {phase: "commit", text: "re1: \nerror: could not open configuration database\nre0: \ncommit complete\n", other: "success, and an error"},
 		"commit, strange":        {phase: "commit", text: "all is well\ncommit complete\n", other: "not understood"},

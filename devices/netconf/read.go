@@ -78,6 +78,10 @@ func outputs(several *answer.Element) string {
 			b.WriteString("\n")
 		}
 		b.WriteString(item.Content("re-name") + ":\n" + strings.Repeat("-", 74) + "\n")
+		if out := item.Find("output"); out != nil { // what stands beside it is for programs
+			b.WriteString(answer.Text(out.Text))
+			continue
+		}
 		for _, e := range item.Children {
 			if e.Name != "re-name" {
 				b.WriteString(output(e))

@@ -164,12 +164,14 @@ func TestReadShapes(t *testing.T) {
 	d, _ = open(t,
 		reply{body: "<output>\nHostname: cr1\n</output>"},
 		reply{body: "<multi-routing-engine-results>\n" + member("fpc0", "<output>\nHostname: cr1\nModel: x\n</output>") + member("fpc1", "<output>Hostname: cr1\n</output>") + "</multi-routing-engine-results>"},
+		reply{body: "<multi-routing-engine-results>" + member("fpc0", "<output>will become active at next reboot</output><package-result>0</package-result>") + member("member1", "<a><b>x</b></a>") + "</multi-routing-engine-results>"},
 		reply{body: "<software-information><host-name>cr1</host-name></software-information>"},
 		reply{body: rpcError("error", "command is not valid on the mx204")},
 	)
 	for i, want := range []string{
 		"Hostname: cr1\n",
 		"fpc0:\n" + line + "\nHostname: cr1\nModel: x\n\nfpc1:\n" + line + "\nHostname: cr1\n",
+		"fpc0:\n" + line + "\nwill become active at next reboot\n\nmember1:\n" + line + "\nx\n",
 		"cr1\n",
 	} {
 		if got, err := d.Query(background(t), "show version"); err != nil || got != want {
