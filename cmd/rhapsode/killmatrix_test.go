@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +75,17 @@ type killMatrix struct {
 // or the new one; the command, or the next one, says which; nothing is left locked, nobody else's edits are lost, no
 // window stays open, and the next commit brings the change.
 func TestKillMatrix(t *testing.T) {
-	m := newKillMatrix(t)
+	strikeAll(t, newKillMatrix(t, ""), killRows(), strikeKill, strikeCut, strikeRestart)
+}
+
+// TestKillMatrixCLI is the same over the routers' command line, between two steps of the command. What a restart does to
+// the router's database is no question of the transport.
+func TestKillMatrixCLI(t *testing.T) {
+	rows := slices.DeleteFunc(killRows(), func(r killRow) bool { return r.fault != nil })
+	strikeAll(t, newKillMatrix(t, "transport: cli\n"), rows, strikeKill, strikeCut)
+}
+
+func strikeAll(t *testing.T, m *killMatrix, rows []killRow, strikes ...string) {
 	type result struct {
 		cell *killCell
 		done chan struct{}
@@ -82,8 +93,8 @@ func TestKillMatrix(t *testing.T) {
 	var results []result
 	width := make(chan struct{}, killWidth)
 	root := t.TempDir()
-	for _, strike := range []string{strikeKill, strikeCut, strikeRestart} {
-		for _, row := range killRows() {
+	for _, strike := range strikes {
+		for _, row := range rows {
 			c := &killCell{m: m, row: row, strike: strike, dir: filepath.Join(root, fmt.Sprint(len(results)))}
 			r := result{c, make(chan struct{})}
 			results = append(results, r)
@@ -110,7 +121,8 @@ func TestKillMatrix(t *testing.T) {
 	t.Logf("\n%-20s %-17s %-14s %-36s %s\n%s", "STRUCK BY", "AT", "ROUTER HAS", "TOLD", "TOOK", table.String())
 }
 
-func newKillMatrix(t *testing.T) *killMatrix {
+// newKillMatrix prepares the inventory, with more at the end of common.yaml.
+func newKillMatrix(t *testing.T, more string) *killMatrix {
 	t.Helper()
 	dir := t.TempDir()
 	m := &killMatrix{labrouter: filepath.Join(dir, "labrouter"), inventory: filepath.Join(dir, "net"), config: filepath.Join(dir, "old.conf")}
@@ -143,7 +155,7 @@ func newKillMatrix(t *testing.T) *killMatrix {
 	common := filepath.Join(m.inventory, "common.yaml")
 	data, err := os.ReadFile(common)
 	must(err)
-	changed := strings.Replace(string(data), "hold_time: 30s", "hold_time: 45s", 1)
+	changed := strings.Replace(string(data), "hold_time: 30s", "hold_time: 45s", 1) + more
 	must(os.WriteFile(common, []byte(changed), 0o600))
 	if _, m.after = generate(); m.after == m.before {
 		t.Fatal("the change changes nothing")

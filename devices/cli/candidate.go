@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -145,6 +146,7 @@ func (c *candidate) loadFile(ctx context.Context, mode, text string) (warnings [
 	if c.d.session.lost() {
 		return c.load(ctx, "load "+mode+" "+filePrefix) // the same error as every other call
 	}
+	c.d.sweep(ctx)
 	name := filePrefix + strings.ToLower(rand.Text()[:16])
 	cctx, cancel := context.WithTimeoutCause(ctx, c.d.opts.Timeout, fmt.Errorf("no answer within %s: %w", c.d.opts.Timeout, context.DeadlineExceeded))
 	err = c.d.conn.Copy(cctx, name, []byte(text))
@@ -163,6 +165,22 @@ func (c *candidate) loadFile(ctx context.Context, mode, text string) (warnings [
 		err = fmt.Errorf("%w (the file %s may be left on the device: %w)", err, name, rerr)
 	}
 	return warnings, err
+}
+
+var leftFile = regexp.MustCompile(`(?m)(?:^|[\s/])rhapsode-([a-z0-9]{16})(?:\s|$)`)
+
+// sweep takes away the files of runs that were killed between the copy and the delete. Whoever has the exclusive lock is the
+// only one that loads, so none of them is of use. It is no reason to stop if it does not succeed.
+func (d *Device) sweep(ctx context.Context) {
+	out, err := d.session.operational(ctx, d.opts.Timeout, "list files", "file list "+path.Dir(filePrefix)+"/"+noMore)
+	if err != nil {
+		return // the session is lost, which the next call says
+	}
+	for _, m := range leftFile.FindAllStringSubmatch(out, -1) {
+		if d.remove(ctx, filePrefix+m[1]) != nil {
+			return
+		}
+	}
 }
 
 // removeTimeout bounds the way of a file out of a device whose session is lost.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"rhapsode/devices"
 	"rhapsode/devices/devicetest"
+	"rhapsode/diffs"
+	"rhapsode/diffs/junos"
 )
 
 // labs are lab routers. The driver knows them as processes only.
@@ -53,5 +56,40 @@ func TestContract(t *testing.T) {
 				}
 			}, only...)
 		})
+	}
+}
+
+// TestLeftFiles: what a killed run left on the device goes with the next load.
+func TestLeftFiles(t *testing.T) {
+	l := labs.Start(t, "", time.Minute)
+	conn, err := l.Dialer.Dial(t.Context(), l.Target())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // all has been read
+	const left, other = filePrefix + "0123456789abcdef", "/var/tmp/rhapsode-notes"
+	for _, name := range []string{left, other} {
+		if err := conn.Copy(t.Context(), name, []byte("secret")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := open(t.Context(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close() //nolint:errcheck // as above
+	c, err := d.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Load(t.Context(), diffs.Change{Mode: junos.Set, Text: "set system domain-name example.net\n"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Discard(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	list, err := conn.Run(t.Context(), "file list /var/tmp/")
+	if err != nil || strings.Contains(list, "0123456789abcdef") || strings.Count(list, "rhapsode-") != 1 {
+		t.Errorf("on the device are %s, %v", list, err)
 	}
 }
