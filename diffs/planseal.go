@@ -155,6 +155,9 @@ func (s *sealer) valuesIn(texts []string) []string {
 			if m := communityPath.FindStringSubmatch(line); m != nil {
 				add(m[2])
 			}
+			if start, end, ok := secretOf(line); ok {
+				add(line[start:end])
+			}
 		}
 	}
 	return slices.SortedFunc(maps.Keys(found), func(a, b string) int {

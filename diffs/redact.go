@@ -114,7 +114,42 @@ func (r *Redactor) Bind(text string) string {
 }
 
 func (r *Redactor) hide(text string, size int) string {
-	return r.knownIn(r.communities(r.byForm(text, size), size), size)
+	return r.knownIn(r.communities(r.inSetLines(r.byForm(text, size), size), size), size)
+}
+
+// setSecret is a set line with a word that may say that the value behind it is a secret: set lines have no marks. The words
+// are those of the schema, which has the last word.
+var setSecret = regexp.MustCompile(`^set \S.* (?:authentication|authentication-key|ascii-text|community-name|encrypted-password|hello-authentication-key|hexadecimal|key|` +
+	`password|plain-text-password-value|preauthentication-secret|privacy-key|secret|simple-password|value) ("(?:[^"\\]|\\.)*"|[^\s";]+)\s*$`)
+
+// secretOf gives where the secret of a set line stands.
+func secretOf(line string) (start, end int, ok bool) {
+	at := setSecret.FindStringSubmatchIndex(line)
+	if at == nil {
+		return 0, 0, false
+	}
+	tree, err := junos.Parse("a set line", []byte(line), nil)
+	// What can't be read is better hidden.
+	return at[2], at[3], err != nil || anySecret(tree.Root)
+}
+
+func anySecret(n *junos.Node) bool {
+	return n.Is(junos.Secret) && len(n.Values) > 0 || slices.ContainsFunc(n.Children, anySecret)
+}
+
+// inSetLines hides the values that the schema knows to be secrets.
+func (r *Redactor) inSetLines(text string, size int) string {
+	if !strings.Contains(text, "set ") {
+		return text
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if start, end, ok := secretOf(line); ok {
+			line = line[:start] + r.quoted(line[start:end], size) + line[end:]
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // quoted gives the tag of a value that may stand in quotes; what is a tag already stays.

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"rhapsode/diffs/junos"
 )
 
 func TestRedactText(t *testing.T) {
@@ -92,5 +94,59 @@ func TestReportsAreRedacted(t *testing.T) {
 	}
 	if !strings.Contains(r.Devices[0].Err+r.Devices[0].Orphans[0][1]+r.Devices[0].Held[0].Comment, secret) {
 		t.Error("the report itself was changed")
+	}
+}
+
+// TestRedactSetLines: the schema tells which value of a set line is a secret.
+func TestRedactSetLines(t *testing.T) {
+	r := NewRedactor()
+	for in, secret := range map[string]string{
+		"set protocols bgp group PyBal authentication-key typed-in":                                     "typed-in",
+		"set protocols bgp group PyBal authentication-key \"two words\"":                                "two words",
+		"set protocols bgp group PyBal neighbor 192.0.2.1 authentication-key typed-in\n":                "typed-in",
+		"set system login user noc authentication plain-text-password-value hunter2":                    "hunter2",
+		"set system radius-server 192.0.2.1 secret typed-in":                                            "typed-in",
+		"set protocols isis interface lo0.0 level 2 hello-authentication-key typed-in":                  "typed-in",
+		"delete system x\nset system radius-server 192.0.2.1 secret typed-in\nset system host-name abc": "typed-in",
+	} {
+		if got, want := r.Text(in), strings.NewReplacer(`"`+secret+`"`, `"`+r.Value(secret)+`"`, secret, `"`+r.Value(secret)+`"`).Replace(in); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		if got := r.Text(r.Text(in)); got != r.Text(in) {
+			t.Errorf("a second pass gives %s", got)
+		}
+	}
+	for _, in := range []string{
+		"set firewall family inet filter x term y from source-port secret", "set snmp trap-group password version v2",
+		"set interfaces ge-0/0/0 description key", "set system host-name value", "set groups key system host-name a",
+	} {
+		if got := r.Text(in); got != in {
+			t.Errorf("got %s, want it as it is: %s", got, in)
+		}
+	}
+}
+
+// TestSecretWords: every word of the schema that has a secret behind it is looked for in set lines.
+func TestSecretWords(t *testing.T) {
+	seen, words := map[*junos.Schema]bool{}, 0
+	var walk func(s *junos.Schema)
+	walk = func(s *junos.Schema) {
+		if seen[s] {
+			return
+		}
+		seen[s] = true
+		if s.Is(junos.Secret) {
+			words++
+			if !setSecret.MatchString("set x " + s.Name + " v") {
+				t.Errorf("%s is not looked for", s.Name)
+			}
+		}
+		for _, c := range s.Children {
+			walk(c)
+		}
+	}
+	walk(junos.Builtin())
+	if words < 10 {
+		t.Errorf("the schema has %d secrets only", words)
 	}
 }
