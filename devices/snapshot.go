@@ -192,6 +192,10 @@ func (s Snapshot) missed() []string {
 	var out []string
 	for _, r := range reasons {
 		slices.Sort(by[r])
+		const most = 5
+		if n := len(by[r]) - most; n > 0 { // there are sites with hundreds of service addresses
+			by[r] = append(by[r][:most:most], fmt.Sprintf("and %d more", n))
+		}
 		out = append(out, fmt.Sprintf("not checked: %s (the device says: %s)", strings.Join(by[r], ", "), r))
 	}
 	return out

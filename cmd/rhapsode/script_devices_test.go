@@ -167,3 +167,20 @@ func cmdLastRun(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Setenv(args[0], runs[len(runs)-1])
 }
+
+// cmdSettled is `settled NAME`: it waits until no confirm window is open on a router.
+func cmdSettled(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	dev, err := netconf.Dial(ctx, operator(ts), dial.Target{Device: args[0], Host: args[0]}, netconf.Options{})
+	ts.Check(err)
+	defer dev.Close() //nolint:errcheck // all has been read
+	for {
+		h, err := dev.History(ctx)
+		ts.Check(err)
+		if h[0].Confirm == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}

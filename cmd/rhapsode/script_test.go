@@ -73,6 +73,7 @@ func TestScripts(t *testing.T) {
 			"show":     cmdShow,
 			"hand":     cmdHand,
 			"lastrun":  cmdLastRun,
+			"settled":  cmdSettled,
 		},
 	})
 }
