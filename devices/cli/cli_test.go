@@ -347,3 +347,36 @@ func TestQuery(t *testing.T) {
 		t.Errorf("half of a reply is %q", text)
 	}
 }
+
+// TestWindowOver: a window is open until the device's own clock is past it, in the form that both times come in.
+func TestWindowOver(t *testing.T) {
+	const entry = `<rpc-reply><commit-information><commit-history><sequence-number>0</sequence-number><user>lab</user><client>cli</client>` +
+		`<date-time junos:seconds="1700000000">2023-11-14 23:13:20 CET</date-time><comment>commit confirmed, rollback in 3mins</comment><log>T1</log></commit-history></commit-information></rpc-reply>`
+	const text = "0   2023-11-14 23:13:20 CET by lab via cli commit confirmed, rollback in 3mins\n    T1\n"
+	const unknown = "             ^\nunknown command.\n"
+	for name, c := range map[string]struct {
+		xml, text, uptimeXML, uptime string
+		over                         bool
+	}{
+		"within":               {xml: entry, uptimeXML: `<rpc-reply><current-time><date-time junos:seconds="1700000100"/></current-time></rpc-reply>`},
+		"over":                 {xml: entry, uptimeXML: `<rpc-reply><current-time><date-time junos:seconds="1700001000"/></current-time></rpc-reply>`, over: true},
+		"in words, UTC":        {xml: entry, uptimeXML: "<rpc-reply><output>\nCurrent time: 2023-11-14 22:33:20 UTC\n</output></rpc-reply>", over: true},
+		"in words, UTC within": {xml: entry, uptimeXML: "<rpc-reply><output>\nCurrent time: 2023-11-14 22:14:20 UTC\n</output></rpc-reply>"},
+		"in words, CET":        {xml: entry, uptimeXML: "<rpc-reply><output>\nCurrent time: 2023-11-14 23:14:20 CET\n</output></rpc-reply>"},
+		"no clock":             {xml: entry, uptimeXML: unknown},
+		"text, within":         {xml: unknown, text: text, uptime: "Current time: 2023-11-14 23:14:20 CET\n"},
+		"text, over":           {xml: unknown, text: text, uptime: "Current time: 2023-11-14 23:33:20 CET\nSystem booted: then\n", over: true},
+		"text, no clock":       {xml: unknown, text: text, uptime: unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openOn(t, &server{answers: map[string]answered{
+				"show system commit | display xml | no-more": {text: c.xml + "\n"}, "show system commit | no-more": {text: c.text},
+				"show system uptime | display xml | no-more": {text: c.uptimeXML + "\n"}, "show system uptime | no-more": {text: c.uptime},
+			}}, 20*time.Second)
+			h, err := d.History(t.Context())
+			if err != nil || len(h) != 1 || h[0].Comment != "T1" || (h[0].Confirm == 0) != c.over {
+				t.Errorf("History = %+v, %v; over: %v", h, err, c.over)
+			}
+		})
+	}
+}

@@ -105,7 +105,7 @@ func (d *Device) history(ctx context.Context) ([]devices.Commit, error) {
 var (
 	historyLine = regexp.MustCompile(`^(\d+) +(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+) by (\S+) via (\S+)(?: (.*))?$`)
 	confirmNote = regexp.MustCompile(`^commit confirmed, rollback in (\d+) ?min(?:ute)?s?$`)
-	nowLine     = regexp.MustCompile(`(?m)^Current time: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+)$`)
+	nowLine     = regexp.MustCompile(`(?m)^\s*Current time: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+)$`)
 )
 
 // readHistory reads `show system commit`: a line for each commit, and the comment of a person below it, indented.
@@ -174,30 +174,34 @@ func clock(s string) (time.Time, error) {
 }
 
 // windowOver asks the device's clock whether the window of entry 0 has ended. A device that does not tell its time leaves
-// the window open, which is the safe side. The time is asked for in the form that the entry's came in, so that both are
-// of one zone.
+// the window open, which is the safe side.
 func (d *Device) windowOver(ctx context.Context, c devices.Commit) bool {
 	const what, command = "get time", "show system uptime"
-	if d.textOnly {
-		out, err := d.text(ctx, what, command)
+	if !d.textOnly {
+		// The entry's time came as seconds: only such a time, or one in UTC, goes with it.
+		out, err := d.text(ctx, what, command+" | display xml")
 		if err != nil {
 			return false
 		}
-		m := nowLine.FindStringSubmatch(out)
-		if m == nil {
+		e, err := answer.Parse([]byte(out))
+		if err != nil {
 			return false
 		}
-		now, err := clock(m[1])
-		return err == nil && answer.WindowOver(c, now)
+		if now, err := answer.Time(e.Find("current-time").Find("date-time")); err == nil {
+			return answer.WindowOver(c, now)
+		}
+		m := nowLine.FindStringSubmatch(out)
+		return m != nil && strings.HasSuffix(m[1], " UTC") && over(c, m[1])
 	}
-	out, err := d.text(ctx, what, command+" | display xml")
+	out, err := d.text(ctx, what, command)
 	if err != nil {
 		return false
 	}
-	e, err := answer.Parse([]byte(out))
-	if err != nil {
-		return false
-	}
-	now, err := answer.Time(e.Find("current-time").Find("date-time"))
+	m := nowLine.FindStringSubmatch(out)
+	return m != nil && over(c, m[1])
+}
+
+func over(c devices.Commit, clockText string) bool {
+	now, err := clock(clockText)
 	return err == nil && answer.WindowOver(c, now)
 }
