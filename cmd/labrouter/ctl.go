@@ -25,6 +25,7 @@ COMMAND is one of (labrouter ctl PATH COMMAND --help says more):
   wait          wait until an armed fault has struck
   list, clear, release
                 the armed faults; disarm them; let those go on whom they hold
+  state         what runs on the router: BGP sessions, routes, alarms, links, counters
   status        lock, uncommitted edits, confirm window, history, fingerprint of each router
   sessions      who is logged in, and what they hold
   restart       a power cut: down for a time, back from disk on the same ports
@@ -106,7 +107,7 @@ func (x *ctl) commands() *cobra.Command {
 	root.SetFlagErrorFunc(usageError)
 	root.PersistentFlags().StringVar(&x.router, "router", "", "`NAME` of a router of a fleet; * is all")
 	root.PersistentFlags().BoolVar(&x.json, "json", false, "print the answer as JSON")
-	root.AddCommand(x.arm(), x.wait(), x.restart(), x.drop(), x.backup(), x.send(),
+	root.AddCommand(x.arm(), x.wait(), x.restart(), x.drop(), x.backup(), x.send(), x.state(),
 		x.plain("status", "lock, edits, confirm window, history and fingerprint of each router"),
 		x.plain("sessions", "who is logged in, and what they hold"),
 		x.plain("list", "the armed faults, and how often each struck"),
@@ -197,6 +198,16 @@ func (x *ctl) show(a router.ControlAnswer) {
 	}
 	for _, s := range a.Sessions {
 		line(s.Router, s.ID, s.User, s.Client, s.TTY, s.Since.Format(time.TimeOnly), s.Mode)
+	}
+	for name, s := range a.State {
+		text, err := json.MarshalIndent(s, "", "  ")
+		if err != nil {
+			continue // it came as JSON
+		}
+		if len(a.State) > 1 {
+			line(name)
+		}
+		line(string(text))
 	}
 	if a.Count > 0 {
 		line(strconv.Itoa(a.Count))

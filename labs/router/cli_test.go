@@ -154,7 +154,7 @@ func TestExec(t *testing.T) {
 		{command: "show system information", want: "Model: labrouter\nFamily: junos\nJunos: 23.4R1\nHostname: r1.example.net\n"},
 		{command: "show configuration system | display set", want: "set system host-name r1.example.net\nset system services ssh\n"},
 		{command: "show configuration system | display set | match ssh", want: "set system services ssh\n"},
-		{command: "show bgp", want: "syntax error.\n", fails: true},
+		{command: "show ospf", want: "syntax error.\n", fails: true},
 		{command: "reboot; show version", want: "unknown command.\n", fails: true},
 		{
 			command: `configure exclusive; set system services ftp; show | compare; commit comment "T1 \"ftp\""; exit; show system commit | match T1`,

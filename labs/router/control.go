@@ -44,6 +44,9 @@ type ControlRequest struct {
 	Down Duration `json:"down,omitzero"`
 	// Session is whom drop cuts off; 0 is everybody.
 	Session int `json:"session,omitempty"`
+	// State is added to what the router's feed says; with Replace it takes its place. Without it state shows what was fed.
+	State   *Operational `json:"state,omitempty"`
+	Replace bool         `json:"replace,omitempty"`
 	// Absent takes the second routing engine or the other members of a virtual chassis away, for backup.
 	Absent bool `json:"absent,omitempty"`
 }
@@ -58,6 +61,8 @@ type ControlAnswer struct {
 	Faults   []ArmedFault    `json:"faults,omitempty"`
 	Routers  []RouterStatus  `json:"routers,omitempty"`
 	Sessions []SessionStatus `json:"sessions,omitempty"`
+	// State is what was fed, by router.
+	State map[string]Operational `json:"state,omitempty"`
 }
 
 // ArmedFault is a fault and how often it struck.
@@ -210,6 +215,7 @@ var controls = map[string]control{
 	"release":      (*Control).release,
 	"restart":      (*Control).restart,
 	"sessions":     (*Control).sessions,
+	"state":        (*Control).state,
 	"status":       (*Control).status,
 	"wait":         (*Control).wait,
 }

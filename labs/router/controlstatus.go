@@ -152,3 +152,26 @@ func (c *Control) backup(targets []*Router, q ControlRequest, _ *ControlAnswer) 
 	}
 	return nil
 }
+
+// state feeds the routers, or shows what they were fed.
+func (c *Control) state(targets []*Router, q ControlRequest, a *ControlAnswer) error {
+	a.State = map[string]Operational{}
+	for _, r := range targets {
+		feed, is := r.state.(*Feed)
+		if !is {
+			return fmt.Errorf("%s has a state of its own and can't be fed", r.opts.Hostname)
+		}
+		if q.State == nil && !q.Replace {
+			a.State[r.opts.Hostname] = feed.Fed()
+			continue
+		}
+		var s Operational
+		if q.State != nil {
+			s = *q.State
+		}
+		if err := feed.Load(s, q.Replace); err != nil {
+			return err
+		}
+	}
+	return nil
+}

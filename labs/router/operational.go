@@ -3,6 +3,7 @@ package router
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,8 +14,9 @@ import (
 
 // What the lab router says it is.
 const (
-	modelName   = "labrouter"
-	releaseName = "23.4R1"
+	modelName    = "labrouter"
+	releaseName  = "23.4R1"
+	serialNumber = "LAB0000000"
 )
 
 // operationalCommands is the grammar of operational mode.
@@ -31,10 +33,12 @@ func operationalCommands() []*command {
 		{word: "set", help: "Set CLI properties, date/time, craft interface message", sub: []*command{
 			{word: "cli", help: "Set CLI properties", sub: cliCommands()},
 		}},
-		{word: "show", help: "Show system information", sub: []*command{
+		{word: "ping", help: "Ping remote target", run: refuseToSend},
+		{word: "show", help: "Show system information", sub: sorted(append(stateCommands(), []*command{
 			{word: "cli", help: "Show command-line interface settings", run: (*shell).showCLI, interactive: true},
 			{word: "configuration", help: "Show current configuration", run: (*shell).showActive, shows: true, args: argsActive},
 			{word: "system", help: "Show system information", sub: []*command{
+				inquireSystemAlarms().command(),
 				{word: "commit", help: "Show pending commit requests (if any) and commit history", run: (*shell).showCommits},
 				{word: "configuration", help: "Show configuration information", sub: []*command{
 					{word: "rescue", help: "Show rescue configuration", run: (*shell).showRescue},
@@ -47,8 +51,15 @@ func operationalCommands() []*command {
 				{word: "users", help: "Show users who are currently logged in", run: (*shell).showUsers},
 			}},
 			{word: "version", help: "Show software process revision levels", run: (*shell).showVersion},
-		}},
+		}...))},
+		{word: "traceroute", help: "Trace route to remote host", run: refuseToSend},
 	}
+}
+
+// sorted puts commands in the order of their words, in which they are offered.
+func sorted(list []*command) []*command {
+	slices.SortFunc(list, func(a, b *command) int { return strings.Compare(a.word, b.word) })
+	return list
 }
 
 func noArguments(inv invocation) error {

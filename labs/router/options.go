@@ -52,6 +52,8 @@ type Options struct {
 	RoutingEngines int
 	// VirtualChassis is how many members the router has if it is a virtual chassis, whose commits reach all; 0: it is none.
 	VirtualChassis int
+	// State is what runs on the router; nil is an empty Feed, which the control socket fills.
+	State State
 	// Log receives what the router does; nil discards it. Secrets are never logged.
 	Log *slog.Logger
 }
@@ -66,6 +68,7 @@ type Router struct {
 	identity      atomic.Pointer[identity]
 	booted        atomic.Pointer[time.Time]
 	faults        *injector
+	state         State
 	power         power
 	operational   []*command
 	configuration []*command
@@ -123,6 +126,9 @@ func New(o Options) (*Router, error) {
 	now := time.Now()
 	r.booted.Store(&now)
 	r.identity.Store(r.identify(key))
+	if r.state = o.State; r.state == nil {
+		r.state = &Feed{}
+	}
 	r.power.stop = make(chan struct{})
 	r.faults.kill, r.faults.restart = killProcess, r.restartSoon
 	db.store.before = r.faults.writing

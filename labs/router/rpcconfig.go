@@ -16,6 +16,13 @@ type operation func(n *netconf, op *element) (string, error)
 // operations is every operation that the router serves, by the local name of its element.
 var operations = map[string]operation{
 	"cancel-commit":                       (*netconf).cancelCommit,
+	"get-alarm-information":               stateOperation(inquireChassisAlarms),
+	"get-bgp-neighbor-information":        stateOperation(inquireBGPNeighbor),
+	"get-bgp-summary-information":         stateOperation(inquireBGPSummary),
+	"get-chassis-inventory":               stateOperation(inquireHardware),
+	"get-route-engine-information":        stateOperation(inquireEngines),
+	"get-route-information":               stateOperation(inquireRoute),
+	"get-system-alarm-information":        stateOperation(inquireSystemAlarms),
 	"close-configuration":                 (*netconf).closeConfiguration,
 	"close-session":                       (*netconf).closeSession,
 	"command":                             (*netconf).command,

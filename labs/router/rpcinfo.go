@@ -27,7 +27,7 @@ func (n *netconf) killSession(op *element) (string, error) {
 
 func (n *netconf) systemInformation(*element) (string, error) {
 	return "<system-information>\n" + tag("hardware-model", modelName) + tag("os-name", "junos") + tag("os-version", releaseName) +
-		tag("serial-number", "LAB0000000") + tag("host-name", n.r.hostname()) + "</system-information>\n", nil
+		tag("serial-number", serialNumber) + tag("host-name", n.r.hostname()) + "</system-information>\n", nil
 }
 
 // softwareInformation names the release. Of a virtual chassis all members answer, in a form of their own.

@@ -12,7 +12,8 @@ import (
 
 // TestTranscripts plays the sessions of testdata/netconf. A file `NAME> what` is the content of an <rpc> that session
 // NAME sends; the file `NAME< what` behind it is the reply. `NAME close` ends a session. A session begins when it is
-// first named. `backup absent` and `backup present` pull the second routing engine. A line `options: …` before the first
+// first named. `backup absent` and `backup present` pull the second routing engine; `control` sends lines to
+// the control socket. A line `options: …` before the first
 // file chooses the router.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/netconf/*.txtar")
@@ -44,6 +45,13 @@ func play(t *testing.T, script *txtar.Archive) *txtar.Archive {
 		if name == "backup" {
 			if err := r.SetBackupPresent(what == "present"); err != nil {
 				t.Fatal(err)
+			}
+			out.Files = append(out.Files, f)
+			continue
+		}
+		if name == "control" {
+			for line := range strings.Lines(string(f.Data)) {
+				asked(t, NewControl(r), line)
 			}
 			out.Files = append(out.Files, f)
 			continue
