@@ -145,24 +145,35 @@ func (s *sealer) valuesIn(texts []string) []string {
 				add(x.Value)
 			}
 		}
-		for _, m := range markedValue.FindAllStringSubmatch(text, -1) {
-			add(m[1])
-		}
-		for _, v := range shownValue.FindAllString(text, -1) {
-			add(v)
-		}
 		for line := range strings.Lines(text) {
-			if m := communityPath.FindStringSubmatch(line); m != nil {
-				add(m[2])
-			}
-			if start, end, ok := secretOf(line); ok {
-				add(line[start:end])
-			}
+			secretsIn(line, add)
 		}
 	}
 	return slices.SortedFunc(maps.Keys(found), func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
 	})
+}
+
+// secretsIn finds what shows itself to be a secret in a line.
+func secretsIn(line string, add func(string)) {
+	if strings.Contains(line, secretMark) {
+		for _, m := range markedValue.FindAllStringSubmatch(line, -1) {
+			add(m[1])
+		}
+	}
+	if strings.Contains(line, "$") {
+		for _, v := range shownValue.FindAllString(line, -1) {
+			add(v)
+		}
+	}
+	if strings.Contains(line, "snmp community ") {
+		if m := communityPath.FindStringSubmatch(line); m != nil {
+			add(m[2])
+		}
+	}
+	if start, end, ok := secretOf(line); ok {
+		add(line[start:end])
+	}
 }
 
 // text puts tokens in the place of values, wherever they stand. That a short value also stands where it is no secret does

@@ -282,3 +282,33 @@ func TestSealRandom(t *testing.T) {
 		t.Errorf("only %d plans were opened", opened)
 	}
 }
+
+// BenchmarkSeal seals and opens the plan of 500 devices.
+func BenchmarkSeal(b *testing.B) {
+	one, resolved := secretPlan()
+	text := one.Devices[0].Changes[0].Text + strings.Repeat("interfaces {\n    ge-0/0/0 {\n        description \"a line of a usual configuration\";\n    }\n}\n", 500)
+	p := somePlan()
+	p.Devices = nil
+	for i := range 500 {
+		d := one.Devices[0]
+		d.Device = fmt.Sprintf("cr%d.ams.example.net", i)
+		d.Changes = []Change{{Mode: junos.Replace, Text: text}}
+		p.Devices = append(p.Devices, d)
+	}
+	k := testKey(b, "")
+	b.SetBytes(int64(500 * len(text)))
+	for b.Loop() {
+		s, err := k.Seal(p, resolved)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := k.Verify(s); err != nil {
+			b.Fatal(err)
+		}
+		for i := range s.Devices {
+			if _, err := k.Open(s, s.Devices[i].Device, resolver(resolved)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}

@@ -124,6 +124,9 @@ var setSecret = regexp.MustCompile(`^set \S.* (?:authentication|authentication-k
 
 // secretOf gives where the secret of a set line stands.
 func secretOf(line string) (start, end int, ok bool) {
+	if !strings.HasPrefix(line, "set ") {
+		return 0, 0, false
+	}
 	at := setSecret.FindStringSubmatchIndex(line)
 	if at == nil {
 		return 0, 0, false
@@ -166,11 +169,20 @@ func (r *Redactor) byForm(text string, size int) string {
 	if !strings.Contains(text, secretMark) && !strings.Contains(text, "$") {
 		return text
 	}
-	text = markedValue.ReplaceAllStringFunc(text, func(m string) string {
-		parts := markedValue.FindStringSubmatch(m)
-		return r.quoted(parts[1], size) + parts[2]
-	})
-	return shownValue.ReplaceAllStringFunc(text, func(v string) string { return r.quoted(v, size) })
+	var b strings.Builder
+	for line := range strings.Lines(text) { // few have one, and the expressions are slow
+		if strings.Contains(line, secretMark) {
+			line = markedValue.ReplaceAllStringFunc(line, func(m string) string {
+				parts := markedValue.FindStringSubmatch(m)
+				return r.quoted(parts[1], size) + parts[2]
+			})
+		}
+		if strings.Contains(line, "$") {
+			line = shownValue.ReplaceAllStringFunc(line, func(v string) string { return r.quoted(v, size) })
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // communities hides the names of SNMP communities in compare text and set lines.
