@@ -125,8 +125,8 @@ run rhapsode commit '*' -m 'T100001 first deployment' --yes --omit-diff
 step "A change: the directors get more time, and at ams the pings of the api are offloaded too"
 edit network/common.yaml 's/hold_time: 30s/hold_time: 45s/'
 edit network/sites/ams.yaml 's|dns/default]|dns/default, api/default]|'
-differs rhapsode diff '*'
-run rhapsode commit '*' -m 'T100002 offload pings of the api' --yes --omit-diff
+differs rhapsode diff '*' -o change.plan
+run rhapsode apply change.plan -m 'T100002 offload pings of the api' --yes --omit-diff --batch 1,50%
 
 step "ping1 at ams goes down for maintenance: stop the redirect on both routers"
 cp -R network colleague
@@ -146,5 +146,10 @@ run rhapsode ping-offload status ams
 step "Who did what: on the router, and here"
 run rhapsode history cr1.ams
 run rhapsode runs list
+
+step "The longer hold time was a mistake: take that run back, and nothing else. The inventory still wants it: drift"
+mistake=$(XDG_STATE_HOME="$work/state-colleague" rhapsode runs list --task T100004 --json | sed -n '1s/.*"run":"\([0-9A-Z]*\)".*/\1/p')
+run rhapsode rollback site:ams --run "$mistake" -m 'T100005 sessions flap' --yes
+differs rhapsode drift '*'
 
 step "Done: the routers stop and $work is removed"
