@@ -142,7 +142,7 @@ func freezeText(f *inventory.Freeze, list []*inventory.Device, now time.Time) st
 		}
 	}
 	ends, _ := f.Open(now)
-	return fmt.Sprintf("%s is frozen until %s by %s %q (%s:%d)", someNames(who), ends.Format("2006-01-02 15:04 MST"), f.Task, f.Why, f.File, f.Line)
+	return fmt.Sprintf("frozen until %s by %s %q (%s:%d): %s", ends.Format("2006-01-02 15:04 MST"), f.Task, f.Why, f.File, f.Line, someNames(who))
 }
 
 // noteFreezes says which freezes are open for devices that a commit would now be refused for.
@@ -151,6 +151,6 @@ func (a *app) noteFreezes(list []*inventory.Device, now time.Time) {
 		return
 	}
 	for _, f := range a.loaded.FrozenFor(list, now) {
-		a.streams.Notef("freeze: %s: a commit is refused", freezeText(f, list, now))
+		a.streams.Notef("freeze: a commit is refused: %s", freezeText(f, list, now))
 	}
 }
