@@ -18,13 +18,17 @@ func newCommit(a *app) *cobra.Command {
 		Long: `Render every selected device, show what each router says would change, ask, and commit. Each commit is a
 transaction: the router's running configuration and its own compare must still be what was reviewed, the commit is
 confirmed only after a second session has read it back, and a router that cannot be confirmed rolls back by itself.
-Routers of one site and role are committed one after the other; the first failure ends the run. What "rhapsode check"
+Routers go one after the other, or in batches (--batch), which hold no two of one site and role, and of one site only unless
+--across-sites is given; the first failure ends the run. A run that ends half-way says who has the change, and prints the
+commands that finish it or take it back. The checks, hooks and freezes are those of the inventory (docs/inventory.md). What "rhapsode check"
 finds errors in is not committed, and no router is asked.
 
 What is inactive on a router stays inactive (shown as "held"); --activate 'STATEMENT' or "rhapsode activate" changes it.
 What earlier runs rendered and this one does not stays too (shown as "orphan"); --prune removes just that.`,
 		Example: `  rhapsode commit site:ams -m "T123456 add maps VIP"
   rhapsode commit '*' -m "T123456 add maps VIP" --yes --confirm 5m
+  rhapsode commit '*' -m "T123456 add maps VIP" --batch 1,25% --across-sites
+  rhapsode commit site:ams -m "T123456 add maps VIP" --pair together
   rhapsode commit cr1.ams -m "T123456" --print    # what to paste on a console`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeQuery,

@@ -132,11 +132,16 @@ func (s summary) failure(tried []devices.Outcome, open time.Time) error {
 	}
 	if s.Committed > 0 && len(s.Mixed) == 0 {
 		text := "the change is on some devices only"
-		if s.Resume != "" {
-			text += "\n    go on with the rest:   " + s.Resume
-		}
-		if s.Rollback != "" {
-			text += "\n    take back what is there: " + s.Rollback
+		const long = 1000 // a command that names hundreds of devices is not for reading
+		if len(s.Resume)+len(s.Rollback) > long {
+			text += fmt.Sprintf("\n    `rhapsode runs show %s` prints the commands that go on with the rest, or take back what is there", s.Run)
+		} else {
+			if s.Resume != "" {
+				text += "\n    go on with the rest:     " + s.Resume
+			}
+			if s.Rollback != "" {
+				text += "\n    take back what is there: " + s.Rollback
+			}
 		}
 		errs = append(errs, errors.New(text+windowText(open)))
 	}

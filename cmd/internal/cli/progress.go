@@ -265,7 +265,7 @@ func (p *Progress) head(columns int) string {
 	}
 	elapsed := p.now().Sub(p.began)
 	times := brief(elapsed)
-	if left, ok := p.left(running); ok {
+	if left, ok := p.left(running); ok && left >= time.Second {
 		times += ", about " + brief(left) + " left"
 	}
 	said := strings.Join(counts, ", ")
