@@ -167,6 +167,7 @@ type killCell struct {
 	m      *killMatrix
 	row    killRow
 	strike string
+	args   []string // more flags of the router
 	dir    string
 
 	router *killRouter
@@ -240,6 +241,7 @@ func (c *killCell) setUp() error {
 		c.m.labrouter, "serve", "--hostname", killDevice, "--listen", port, "--user", "lab", "--config", c.m.config,
 		"--state", filepath.Join(c.dir, "router"), "--control", c.router.control, "--confirm-unit", killMinute.String(),
 	}
+	c.router.argv = append(c.router.argv, c.args...)
 	if err := c.router.start(); err != nil {
 		return err
 	}
