@@ -529,7 +529,12 @@ func (c *killCell) others(commit func() *killTool) {
 		return
 	}
 	defer carol.close()
-	if err := carol.set("set snmp contact carol"); err != nil {
+	err = carol.set("set snmp contact carol")
+	for err != nil && strings.Contains(err.Error(), "private edits in use") && ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond) // the router has yet to notice that bob has left
+		err = carol.set("set snmp contact carol")
+	}
+	if err != nil {
 		c.errorf("carol: %v", err)
 		return
 	}
