@@ -174,3 +174,94 @@ func TestStaleSocketIsOurs(t *testing.T) {
 		t.Error("somebody answers on it")
 	}
 }
+
+// TestState feeds a router by words and by a document, and asks it.
+func TestState(t *testing.T) {
+	dir, sock := t.TempDir(), socketPath(t)
+	known, config := filepath.Join(dir, "known"), filepath.Join(dir, "r1.conf")
+	if err := os.WriteFile(config, []byte(`protocols { bgp { group g { neighbor 192.0.2.2 { peer-as 64501; } } } }
+interfaces { ge-0/0/0 { unit 0 { family inet; } } }
+firewall { filter f { term t { then { count c; accept; } } } }
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, nil, "serve", "--hostname", "r1", "--listen", "127.0.0.1:0", "--user", "lab", "--password", "x",
+		"--config", config, "--known-hosts", known, "--control", sock)
+	defer p.end(t)
+	for _, words := range []string{
+		"bgp 192.0.2.2 established received 12 accepted 11 active 10 rib inet6.0 received 1 up 1h",
+		"bgp 192.0.2.2 idle when neighbor.192.0.2.2.shutdown flaps 4 error gone",
+		"route 198.51.100.0/24 protocol static kind discard",
+		"route 198.51.100.10/32 protocol bgp next-hop 192.0.2.2 via ge-0/0/0.0 next-hop 192.0.2.3 med 5 localpref 200 as-path 64501 from 192.0.2.2 preference 160",
+		"route 203.0.113.0/24 protocol direct via ge-0/0/0.0 table x.inet.0 inactive",
+		"interface ge-0/0/0 up speed 10Gbps",
+		"alarm major fire type System",
+		"counter f c 7 588",
+		"lldp ge-0/0/0 transit1 port 9 chassis 00:00:5e:00:53:01",
+		"engine 0 mastership backup status Testing",
+	} {
+		if _, wrong, code := ctlOut(t, append([]string{sock, "state"}, strings.Fields(words)...)...); code != cli.OK {
+			t.Errorf("%s: %s", words, wrong)
+		}
+	}
+	for words, want := range map[string]string{
+		"":                                   "what to feed is missing",
+		"frobnicate":                         `"frobnicate": expected bgp, route`,
+		"bgp":                                "the peer is missing",
+		"bgp 192.0.2.2":                      "the state of the session is missing",
+		"bgp 192.0.2.2 idle 5":               `unknown word "5"`,
+		"bgp 192.0.2.2 idle received x":      `received "x": expected a number`,
+		"route 192.0.2.0":                    "expected a prefix",
+		"interface ge-0/0/0 sideways":        "expected up or down",
+		"alarm major fire up soon":           "up: time: invalid duration",
+		"route 192.0.2.0/24 when":            "the expression after when is missing",
+		"load " + filepath.Join(dir, "none"): "",
+	} {
+		_, wrong, code := ctlOut(t, append([]string{sock, "state"}, strings.Fields(words)...)...)
+		if want == "" && code == cli.Failed && strings.Contains(wrong, "read state") {
+			continue
+		}
+		if code != cli.Usage || !strings.Contains(wrong, want) {
+			t.Errorf("%s: code %d: %s", words, code, wrong)
+		}
+	}
+	if _, wrong, code := ctlOut(t, sock, "state", "bgp", "192.0.2.2", "up"); code != cli.Failed || !strings.Contains(wrong, "expected one of Idle") {
+		t.Errorf("an unknown state: %d: %s", code, wrong)
+	}
+	says := func(command, want string) {
+		t.Helper()
+		if out, err := ask(t, hosts(t, known)[0], known, "x", command); err != nil || !strings.Contains(out, want) {
+			t.Errorf("%s: %v:\n%s\nwant %s", command, err, out, want)
+		}
+	}
+	feedIsShown := func() {
+		t.Helper()
+		says("show bgp summary", "  inet.0: 10/12/11/0\n  inet6.0: 0/1/0/0\n")
+		says("show route 198.51.100.10", "[BGP/160] ")
+		says("show route 198.51.100.10", " to 192.0.2.2 via ge-0/0/0.0\n                       to 192.0.2.3\n")
+		says("show interfaces terse ge-0/0/0", "up    up")
+		says("show system alarms", "Major  fire\n")
+		says("show firewall", "588                    7\n")
+		says("show chassis routing-engine", "Backup\n    Status                         Testing\n")
+	}
+	feedIsShown()
+	says("configure; set protocols bgp group g neighbor 192.0.2.2 shutdown; commit; run show bgp summary", " Idle\n")
+	says("configure; rollback 1; commit; run show bgp summary", " Establ\n")
+	document, wrong, code := ctlOut(t, sock, "state", "show")
+	if code != cli.OK {
+		t.Fatal(wrong)
+	}
+	if _, wrong, code := ctlOut(t, sock, "state", "clear"); code != cli.OK {
+		t.Fatal(wrong)
+	}
+	says("show system alarms", "No alarms currently active\n")
+	says("show bgp summary", " Idle\n")
+	file := filepath.Join(dir, "state.json")
+	if err := os.WriteFile(file, []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, wrong, code := ctlOut(t, sock, "state", "--replace", "load", file); code != cli.OK {
+		t.Fatal(wrong)
+	}
+	feedIsShown()
+}

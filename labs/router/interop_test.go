@@ -75,3 +75,27 @@ func runPython(t *testing.T, script, address string, args []string) (seen, versi
 	}
 	return scrub(pretty.String()), version
 }
+
+// TestTables reads what was fed with the tables that PyEZ ships.
+func TestTables(t *testing.T) {
+	r, address := start(t, func(o *Options) {
+		o.Config += `protocols {
+    bgp { group g { type external; local-address 192.0.2.1; neighbor 192.0.2.2 { peer-as 64501; } neighbor 192.0.2.3 { peer-as 64502; } } }
+    lldp { interface all; }
+}
+interfaces { ge-0/0/0 { description transit; unit 0 { family inet { address 192.0.2.6/31; } } } }
+routing-options { autonomous-system 64500; }
+`
+	})
+	asked(t, NewControl(r), `{"do":"state","state":{
+"bgp":[{"peer":"192.0.2.2","state":"established","ribs":[{"received":12,"accepted":11,"active":10}]}],
+"routes":[{"prefix":"0.0.0.0/0","protocol":"static","next_hops":[{"to":"192.0.2.7","via":"ge-0/0/0.0"}]},
+ {"prefix":"198.51.100.10/32","protocol":"bgp","next_hops":[{"to":"192.0.2.2","via":"ge-0/0/0.0"}]},
+ {"prefix":"192.0.2.1/32","protocol":"local","next_hops":[{"via":"lo0.0"}]}],
+"interfaces":[{"name":"ge-0/0/0","up":true,"speed":"1000mbps"}],
+"alarms":[{"class":"major","description":"PEM 1 Not Powered"}],
+"counters":[{"filter":"offload-ping4","name":"web","packets":7,"bytes":588}],
+"lldp":[{"local":"ge-0/0/0","system":"transit1.example.net","port":"ge-0/0/9","chassis":"00:00:5e:00:53:01"}]}}`)
+	seen, _ := runPython(t, "tables", address, nil)
+	golden(t, filepath.Join("testdata", "interop", "tables.json"), seen)
+}

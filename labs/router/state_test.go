@@ -2,6 +2,9 @@ package router
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -144,4 +147,37 @@ routing-instances { x { protocols { bgp { group g { type internal; neighbor 192.
 			}
 		}
 	})
+}
+
+// TestManualProtocol sends the examples of docs/labrouter.md: the document of a state, and each line of the protocol.
+func TestManualProtocol(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "labrouter.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```\n{\"bgp\"")
+	document, _, ok := strings.Cut("{\"bgp\""+rest, "```")
+	if !ok {
+		t.Fatal("no document in the page")
+	}
+	var s Operational
+	d := json.NewDecoder(strings.NewReader(document))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		t.Fatalf("%v in\n%s", err, document)
+	}
+	if err := (&Feed{}).Load(s, true); err != nil {
+		t.Error(err)
+	}
+	r, err := New(Options{Hostname: "cr1", User: "lab", Password: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	asked(t, NewControl(r), regexp.MustCompile(`(?m)^\{"v":1,"do":"arm".*$`).FindString(string(page)))
+	for do := range controls {
+		if !strings.Contains(string(page), "`"+do+"`") {
+			t.Errorf("the page does not know %s", do)
+		}
+	}
 }

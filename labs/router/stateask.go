@@ -39,7 +39,7 @@ func (p *report) matches(child, value string) bool {
 	if !ok || pattern == value {
 		return true
 	}
-	matched, err := path.Match(pattern, value)
+	matched, err := path.Match(strings.ReplaceAll(pattern, "/", "+"), strings.ReplaceAll(value, "/", "+")) // a / is nothing special
 	return err == nil && matched
 }
 
@@ -233,7 +233,8 @@ func inNamespace(name, space, more string) string {
 // inquiries are all of them.
 func inquiries() []*inquiry {
 	return []*inquiry{
-		inquireBGPNeighbor(), inquireBGPSummary(), inquireChassisAlarms(), inquireEngines(), inquireHardware(), inquireRoute(), inquireSystemAlarms(),
+		inquireBGPNeighbor(), inquireBGPSummary(), inquireChassisAlarms(), inquireEngines(), inquireFirewall(), inquireHardware(),
+		inquireInterfaces(), inquireLLDP(), inquireRoute(), inquireSystemAlarms(),
 	}
 }
 
@@ -246,6 +247,9 @@ func stateCommands() []*command {
 		{word: "chassis", help: "Show chassis information", sub: []*command{
 			inquireChassisAlarms().command(), inquireHardware().command(), inquireEngines().command(),
 		}},
+		inquireFirewall().command(),
+		inquireInterfaces().command(),
+		{word: "lldp", help: "Show Link Layer Discovery Protocol information", sub: []*command{inquireLLDP().command()}},
 		inquireRoute().command(),
 	}
 }
