@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -421,7 +422,7 @@ func (t *transaction) compare(ctx context.Context) error {
 	return t.guardLockout()
 }
 
-// guardLockout refuses what could lock us out, unless forced; the rest is noted.
+// guardLockout refuses what could lock us out, unless forced; what was forced is noted, and what the review has not said.
 func (t *transaction) guardLockout() error {
 	after, err := t.changed()
 	if err != nil {
@@ -432,7 +433,9 @@ func (t *transaction) guardLockout() error {
 		return &LockoutError{Device: t.plan.Device, Risks: list}
 	}
 	for _, r := range risks {
-		t.note("%s", r)
+		if r.Refuse || !slices.Contains(t.plan.Risks, r.String()) {
+			t.note("%s", r)
+		}
 	}
 	return nil
 }

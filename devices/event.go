@@ -14,7 +14,7 @@ type EventKind string
 const (
 	EventRun       EventKind = "run"        // the work begins: Devices are all of it, in order, and Batches how many batches
 	EventBatch     EventKind = "batch"      // batch Batch of Batches begins, with Devices of Site
-	EventDevice    EventKind = "device"     // State of Device changed; Text says what it waits for, Outcome or Err how it ended
+	EventDevice    EventKind = "device"     // State of Device changed; Text says what it waits for (nothing: for the others of its unit), Outcome or Err how it ended
 	EventStep      EventKind = "step"       // Step of Device's transaction begins
 	EventRetry     EventKind = "retry"      // attempt Attempt of Device failed with Err and is made again after Delay
 	EventHook      EventKind = "hook"       // the hook Text is called; with Err it failed

@@ -334,7 +334,7 @@ func (x *execution) gate(ctx context.Context, job Job, at Step, bar *barrier, s 
 		return nil
 	}
 	if at != stepReady {
-		x.events.device(device, StateWaiting, "for the devices that it goes with")
+		x.events.device(device, StateWaiting, "")
 	}
 	s.give()
 	if err := bar.pass(ctx, at); err != nil {

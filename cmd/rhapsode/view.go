@@ -96,6 +96,10 @@ func (v *runView) device(e devices.Event) {
 	case devices.StateRunning:
 		v.progress.Start(e.Device)
 	case devices.StateWaiting:
+		if e.Text == "" { // for the others of its pair, mostly a moment: not worth a line
+			v.progress.State(e.Device, "waiting for its pair")
+			return
+		}
 		v.progress.Step(e.Device, "waiting: %s", e.Text)
 	case devices.StateDone:
 		if e.Outcome == nil {

@@ -186,6 +186,16 @@ func (p *Progress) Step(device, format string, args ...any) {
 	}
 }
 
+// State is Step on the live lines alone: what lasts a moment is not worth a line elsewhere.
+func (p *Progress) State(device, text string) {
+	if p == nil || p.quiet {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.device(device).text = text
+}
+
 // Done says how a device ended: result is what is counted, as in `3 committed`; line, if there is one, is said of it.
 func (p *Progress) Done(device, result string, failed bool, line string) {
 	if p == nil || p.quiet {
