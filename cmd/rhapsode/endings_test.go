@@ -79,7 +79,7 @@ func TestMixed(t *testing.T) {
 			first, second := l.names[0], l.names[1]
 			// Once the first is confirmed and before the second is begun, the hook takes the second one's lock away for good.
 			// It is the confirm hook that is called for the first device: it has somebody lock the second.
-			l.write("net/common.yaml", "domain: example.net\nasn: 64500\nprefixes: [192.0.2.0/24, 2001:db8::/32]\nstatus: active\ntype: mx204\nsyslog_hosts: [192.0.2.1]\n"+
+			l.write("net/common.yaml", l.common()+
 				"hooks:\n  gate: {at: [confirm], required: true, timeout: 20s, command: ["+l.path("gate")+"]}\n")
 			l.script("gate", "echo asked >>"+l.path("asked")+"; while [ ! -e "+l.path("go")+" ]; do sleep 0.05; done\n")
 			cmd := l.command(context.Background(), "alice", "commit", first+","+second, "-m", "T7 it's ntp", "--yes", "-O", "--wait-lock", "0s", "--retries", "0")
@@ -146,7 +146,7 @@ func (l *testLab) waitFor(name string) {
 // interrupted starts a commit that stands still in the confirm window of the first device, and gives its output as it comes.
 func (l *testLab) interrupted(args ...string) (*exec.Cmd, *bufio.Reader, *bytes.Buffer) {
 	l.t.Helper()
-	l.write("net/common.yaml", "domain: example.net\nasn: 64500\nprefixes: [192.0.2.0/24, 2001:db8::/32]\nstatus: active\ntype: mx204\nsyslog_hosts: [192.0.2.1]\n"+
+	l.write("net/common.yaml", l.common()+
 		"hooks:\n  gate: {at: [confirm], timeout: 20s, command: ["+l.path("gate")+"]}\n")
 	l.script("gate", "touch "+l.path("asked")+"; while [ ! -e "+l.path("go")+" ]; do sleep 0.05; done\n")
 	cmd := l.command(context.Background(), "alice", args...)
@@ -256,7 +256,7 @@ func TestSecondInterrupt(t *testing.T) {
 func TestFreeze(t *testing.T) {
 	l := newTestLab(t, 1)
 	now := time.Now().UTC()
-	l.write("net/common.yaml", "domain: example.net\nasn: 64500\nprefixes: [192.0.2.0/24, 2001:db8::/32]\nstatus: active\ntype: mx204\nsyslog_hosts: [192.0.2.1]\n"+
+	l.write("net/common.yaml", l.common()+
 		fmt.Sprintf("freeze:\n  - {from: %s, to: %s, task: T100, why: the migration, devices: ac*}\n  - {from: 2026-01-01, to: 2026-01-02, task: T99, why: long ago}\n",
 			now.Add(-time.Hour).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339)))
 	ends := now.Add(time.Hour).Format("2006-01-02 15:04 MST")

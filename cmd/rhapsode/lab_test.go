@@ -53,7 +53,7 @@ func newTestLab(t testing.TB, sites int, flags ...string) *testLab {
 		t.Fatal(err)
 	}
 	l := &testLab{t: t, dir: t.TempDir(), addrs: map[string]string{}, keys: map[string]string{}}
-	l.write("net/common.yaml", "domain: example.net\nasn: 64500\nprefixes: [192.0.2.0/24, 2001:db8::/32]\nstatus: active\ntype: mx204\nsyslog_hosts: [192.0.2.1]\n")
+	l.write("net/common.yaml", l.common())
 	l.write("net/services.yaml", "services: {}\n")
 	for _, role := range []string{"access", "management"} {
 		l.write("net/roles/"+role+".yaml", "management: {interface: fxp0}\n")
@@ -72,6 +72,11 @@ func newTestLab(t testing.TB, sites int, flags ...string) *testLab {
 	l.startFleet(labrouter, flags)
 	l.sshConfig(nil)
 	return l
+}
+
+// common is the common.yaml, to which a test adds.
+func (l *testLab) common() string {
+	return "domain: example.net\nasn: 64500\nprefixes: [192.0.2.0/24, 2001:db8::/32]\nstatus: active\ntype: mx204\nsyslog_hosts: [192.0.2.1]\n"
 }
 
 func (l *testLab) write(name, text string) {
