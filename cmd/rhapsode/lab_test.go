@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,19 +21,6 @@ import (
 	"rhapsode/devices/dial"
 	"rhapsode/devices/netconf"
 )
-
-// buildLabrouter builds the lab router once for all tests.
-var buildLabrouter = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "labrouter")
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(dir, "labrouter")
-	if out, err := exec.Command("go", "build", "-o", name, "rhapsode/cmd/labrouter").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build labrouter: %w\n%s", err, out)
-	}
-	return name, nil
-})
 
 // testLab is a generated network of lab routers in one process: sites of two pairs, a small configuration each.
 type testLab struct {
@@ -48,10 +34,6 @@ type testLab struct {
 // newTestLab starts the routers of some sites, four each.
 func newTestLab(t testing.TB, sites int, flags ...string) *testLab {
 	t.Helper()
-	labrouter, err := buildLabrouter()
-	if err != nil {
-		t.Fatal(err)
-	}
 	l := &testLab{t: t, dir: t.TempDir(), addrs: map[string]string{}, keys: map[string]string{}}
 	l.write("net/common.yaml", l.common())
 	l.write("net/services.yaml", "services: {}\n")
@@ -68,6 +50,10 @@ func newTestLab(t testing.TB, sites int, flags ...string) *testLab {
 			l.names = append(l.names, device+".example.net")
 			l.write("factory/"+device+".example.net.conf", "system { host-name "+device+"; services { ssh; netconf { ssh; } } }\n")
 		}
+	}
+	labrouter := l.path("labrouter")
+	if out, err := exec.Command("go", "build", "-o", labrouter, "rhapsode/cmd/labrouter").CombinedOutput(); err != nil {
+		t.Fatalf("build labrouter: %v\n%s", err, out)
 	}
 	l.startFleet(labrouter, flags)
 	l.sshConfig(nil)
