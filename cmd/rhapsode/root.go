@@ -55,6 +55,7 @@ func newRoot(a *app) *cobra.Command {
 	addGroup(root, "On the routers:", newDiff(a), newDrift(a), newCommit(a), newApply(a), newPlanCommand(a), newRollback(a), newToggle(a, "deactivate"), newToggle(a, "activate"),
 		newPingOffload(a), newOverride(a))
 	addGroup(root, "Who did what:", newHistory(a), newRuns(a))
+	addGroup(root, "On one machine:", newLab(a))
 	root.AddCommand(newCompletion(a), newVersion(a))
 	root.InitDefaultHelpCmd()
 	for _, c := range everyCommand(root) {

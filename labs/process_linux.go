@@ -1,0 +1,175 @@
+package labs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// room puts the thread into a node: its network namespace, and mounts of its own, with the node's binds and a /sys that
+// shows the node's interfaces. The mounts end with the last process that has them.
+func room(namespace string, binds []Bind) error {
+	if err := enter(namespace); err != nil {
+		return err
+	}
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("make mount namespace: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
+	if err := unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NOEXEC|unix.MS_NODEV, ""); err != nil {
+		return fmt.Errorf("mount /sys: %w", err)
+	}
+	for _, b := range binds {
+		if err := unix.Mount(b.From, b.To, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+			return fmt.Errorf("bind %s to %s: %w (both must be there)", b.From, b.To, err)
+		}
+		if b.ReadOnly {
+			if err := unix.Mount("", b.To, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+				return fmt.Errorf("bind %s read-only: %w", b.To, err)
+			}
+		}
+	}
+	return nil
+}
+
+// inNode runs f in a node.
+func inNode(namespace string, binds []Bind, f func() error) error {
+	return apart(func() error {
+		if err := room(namespace, binds); err != nil {
+			return err
+		}
+		return f()
+	})
+}
+
+// become replaces this process by a program in a node. It returns only if that cannot be done.
+func become(namespace string, binds []Bind, program string, args, env []string) error {
+	return inNode(namespace, binds, func() error {
+		return fmt.Errorf("run %s: %w", program, syscall.Exec(program, args, env))
+	})
+}
+
+// startTime is when a process began, in ticks since the machine did (proc_pid_stat(5), field 22).
+func startTime(pid int) (uint64, error) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return 0, fmt.Errorf("read process %d: %w", pid, err)
+	}
+	_, rest, ok := strings.Cut(string(text[strings.LastIndexByte(string(text), ')')+1:]), " ")
+	fields := strings.Fields(rest)
+	if !ok || len(fields) < 20 {
+		return 0, fmt.Errorf("read process %d: %q is not understood", pid, text)
+	}
+	return strconv.ParseUint(fields[19], 10, 64)
+}
+
+// running says whether a process is the one that was started then.
+func running(pid int, started uint64) bool {
+	at, err := startTime(pid)
+	return err == nil && at == started
+}
+
+// inhabitants are the processes in a namespace. A process that runs there cannot be a stranger that got a number again:
+// the namespace is known by what it is, not by a number.
+func inhabitants(namespace string) ([]int, error) {
+	var home, of unix.Stat_t
+	if err := unix.Stat(filepath.Join(namespaces, namespace), &home); err != nil {
+		if errors.Is(err, unix.ENOENT) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("look at namespace %s: %w", namespace, err)
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	var out []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		if unix.Stat(filepath.Join("/proc", e.Name(), "ns/net"), &of) == nil && of.Dev == home.Dev && of.Ino == home.Ino {
+			out = append(out, pid)
+		}
+	}
+	return out, nil
+}
+
+// The patience of evict: how long a process may take to end by itself, and then the kernel to end it.
+const (
+	gracePeriod = 3 * time.Second
+	killPeriod  = 5 * time.Second
+)
+
+// evict ends all processes in namespaces: asks them, then kills them. Each is held by a descriptor while it is looked at,
+// so that its number cannot become another's in between.
+func evict(ctx context.Context, names []string) error {
+	begin := time.Now()
+	asked := map[int]bool{}
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		left := 0
+		for _, name := range names {
+			pids, err := inhabitants(name)
+			if err != nil {
+				return err
+			}
+			left += len(pids)
+			for _, pid := range pids {
+				signal := unix.SIGTERM
+				switch {
+				case time.Since(begin) > gracePeriod:
+					signal = unix.SIGKILL
+				case asked[pid]:
+					continue
+				}
+				asked[pid] = true
+				if err := signalIn(name, pid, signal); err != nil {
+					return err
+				}
+			}
+		}
+		switch {
+		case left == 0:
+			return nil
+		case time.Since(begin) > gracePeriod+killPeriod:
+			return fmt.Errorf("end processes in %s: %d do not end", strings.Join(names, ", "), left)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// signalIn sends a signal to a process if it is in the namespace still.
+func signalIn(namespace string, pid int, signal unix.Signal) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open process %d: %w", pid, err)
+	}
+	defer unix.Close(fd) //nolint:errcheck // nothing was written
+	var home, of unix.Stat_t
+	if unix.Stat(filepath.Join(namespaces, namespace), &home) != nil || unix.Stat(fmt.Sprintf("/proc/%d/ns/net", pid), &of) != nil ||
+		home.Dev != of.Dev || home.Ino != of.Ino {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(fd, signal, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("signal process %d: %w", pid, err)
+	}
+	return nil
+}
