@@ -124,12 +124,10 @@ type Evaluator struct {
 // NewEvaluator reads a configuration once. What stands in it that has no semantics here is no error: it makes the
 // results that depend on it unknown. The error is that groups can't be applied.
 func NewEvaluator(t *junos.Tree) (*Evaluator, error) {
-	t, err := t.Inherited()
+	t, err := Active(t)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate policies: %w", err)
 	}
-	t = t.Clone()
-	prune(t.Root)
 	e := &Evaluator{
 		tree: t, filters: map[object]*evalFilter{}, policies: map[string]*evalPolicy{}, lists: map[string]*evalList{},
 		communities: map[string]*evalCommunity{}, conditions: map[string]*evalCondition{}, asPaths: map[string]*pathRegex{}, asGroups: map[string][]string{},

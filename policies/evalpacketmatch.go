@@ -98,18 +98,7 @@ func valueTest(f Family, key string, v Values) packetTest {
 	if key == "forwarding-class" || key == "loss-priority" {
 		return classTest(text, key, v)
 	}
-	plain := v
-	anyOf := false
-	if key == "ip-options" || key == "extension-header" {
-		plain.List = nil
-		for _, s := range v.List {
-			if s == "any" {
-				anyOf = true
-			} else {
-				plain.List = append(plain.List, s)
-			}
-		}
-	}
+	plain, anyOf := v.withoutAny(key)
 	ranges, err := evalRanges(plain, key, f)
 	if err != nil {
 		return unknownTest(text, err.Error())
