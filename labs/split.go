@@ -13,22 +13,23 @@ var errQuote = errors.New("a quotation is not closed")
 func split(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder
-	var quote rune
+	var quote byte
 	open, escaped := false, false
-	for _, c := range line {
+	for i := range len(line) {
+		c := line[i]
 		switch {
 		case escaped:
 			if quote == '"' && c != '"' && c != '\\' {
 				word.WriteByte('\\')
 			}
-			word.WriteRune(c)
+			word.WriteByte(c)
 			escaped = false
 		case c == '\\' && quote != '\'':
 			escaped, open = true, true
 		case quote != 0 && c == quote:
 			quote = 0
 		case quote != 0:
-			word.WriteRune(c)
+			word.WriteByte(c)
 		case c == '\'' || c == '"':
 			quote, open = c, true
 		case c == ' ' || c == '\t' || c == '\n':
@@ -38,7 +39,7 @@ func split(line string) ([]string, error) {
 			}
 			open = false
 		default:
-			word.WriteRune(c)
+			word.WriteByte(c)
 			open = true
 		}
 	}
