@@ -231,23 +231,32 @@ const (
 // through a device that would not complete them. GRO polls the receiving end, without which what is redirected to its
 // peer is queued and never read.
 func offloads(name string) error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open socket: %w", err)
-	}
-	defer unix.Close(fd) //nolint:errcheck // nothing was written
 	for _, set := range [][2]uint32{{ethtoolTxChecksum, 0}, {ethtoolGRO, 1}} {
-		request := struct {
-			name [unix.IFNAMSIZ]byte
-			data unsafe.Pointer
-			_    [16]byte // the rest of a struct ifreq
-		}{data: unsafe.Pointer(&set)}
-		copy(request.name[:unix.IFNAMSIZ-1], name)
-		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request))); errno != 0 {
-			return fmt.Errorf("ethtool command %#x: %w", set[0], errno)
+		if _, err := ethtool(name, set[0], set[1]); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// ethtool runs a command of one value on an interface of the thread's namespace, and gives the value behind it.
+func ethtool(name string, command, value uint32) (uint32, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("open socket: %w", err)
+	}
+	defer unix.Close(fd) //nolint:errcheck // nothing was written
+	data := [2]uint32{command, value}
+	request := struct {
+		name [unix.IFNAMSIZ]byte
+		data unsafe.Pointer
+		_    [16]byte // the rest of a struct ifreq
+	}{data: unsafe.Pointer(&data)}
+	copy(request.name[:unix.IFNAMSIZ-1], name)
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request))); errno != 0 {
+		return 0, fmt.Errorf("ethtool command %#x: %w", command, errno)
+	}
+	return data[1], nil
 }
 
 // dropInterface removes an interface of the machine, and its peer with it.

@@ -117,8 +117,8 @@ func programs(t *Topology, dir string) []Step {
 	var steps []Step
 	for _, n := range t.Nodes {
 		var args []string
-		if n.Cmd != "" {
-			args, _ = split(n.Cmd) // read once already
+		if n.Kind == Linux {
+			args, _ = split(n.command()) // read once already
 		}
 		if n.Kind == LabRouter {
 			args = routerArgs(n, dir)

@@ -14,12 +14,38 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// room puts the thread into a node: its network namespace, and mounts of its own, with the node's binds and a /sys that
-// shows the node's interfaces. The mounts end with the last process that has them.
-func room(namespace string, binds []Bind) error {
-	if err := enter(namespace); err != nil {
+// enter puts the thread into the room.
+func (r room) enter() error {
+	if err := enter(r.namespace); err != nil {
 		return err
 	}
+	if r.pid != 0 {
+		if joined, err := r.join(); joined || err != nil {
+			return err
+		}
+	}
+	return r.furnish()
+}
+
+// join shares the mounts of the node's process, and says whether that was there.
+func (r room) join() (bool, error) {
+	file, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", r.pid))
+	if err != nil || !running(r.pid, r.started) { // looked at once it is open: it is that process's
+		return false, nil //nolint:nilerr // the process has ended
+	}
+	defer file.Close()                                  //nolint:errcheck // it was read from only
+	if err := unix.Unshare(unix.CLONE_FS); err != nil { // the other threads stay where they are
+		return false, fmt.Errorf("take the thread apart: %w", err)
+	}
+	if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNS); err != nil {
+		return false, fmt.Errorf("enter mounts of process %d: %w", r.pid, err)
+	}
+	return true, nil
+}
+
+// furnish makes mounts of the node's own: a /sys that shows its interfaces, a /run that is empty, so that daemons of two
+// nodes are not in each other's way, and the binds. They end with the last process that has them.
+func (r room) furnish() error {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("make mount namespace: %w", err)
 	}
@@ -29,7 +55,12 @@ func room(namespace string, binds []Bind) error {
 	if err := unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NOEXEC|unix.MS_NODEV, ""); err != nil {
 		return fmt.Errorf("mount /sys: %w", err)
 	}
-	for _, b := range binds {
+	if r.ownRun {
+		if err := r.emptyRun(); err != nil {
+			return err
+		}
+	}
+	for _, b := range r.binds {
 		if err := unix.Mount(b.From, b.To, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 			return fmt.Errorf("bind %s to %s: %w (both must be there)", b.From, b.To, err)
 		}
@@ -42,19 +73,45 @@ func room(namespace string, binds []Bind) error {
 	return nil
 }
 
-// inNode runs f in a node.
-func inNode(namespace string, binds []Bind, f func() error) error {
+// emptyRun mounts an empty /run, in which the lab's directory stays where it is.
+func (r room) emptyRun() error {
+	kept, err := unix.Open(r.keep, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", r.keep, err)
+	}
+	defer unix.Close(kept) //nolint:errcheck // nothing was written
+	if err := unix.Mount("tmpfs", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755"); err != nil {
+		return fmt.Errorf("mount /run: %w", err)
+	}
+	if !strings.HasPrefix(r.keep, "/run/") {
+		return nil
+	}
+	err = os.MkdirAll(r.keep, 0o755)
+	if err == nil {
+		err = unix.Mount(fmt.Sprintf("/proc/self/fd/%d", kept), r.keep, "", unix.MS_BIND, "")
+	}
+	if err != nil {
+		return fmt.Errorf("keep %s: %w", r.keep, err)
+	}
+	return nil
+}
+
+// inNode runs f in a room.
+func inNode(r room, f func() error) error {
 	return apart(func() error {
-		if err := room(namespace, binds); err != nil {
+		if err := r.enter(); err != nil {
 			return err
 		}
 		return f()
 	})
 }
 
-// become replaces this process by a program in a node. It returns only if that cannot be done.
-func become(namespace string, binds []Bind, program string, args, env []string) error {
-	return inNode(namespace, binds, func() error {
+// become replaces this process by a program in a room. It returns only if that cannot be done.
+func become(r room, program string, args, env []string) error {
+	return inNode(r, func() error {
+		if err := unix.Chdir("/"); err != nil {
+			return fmt.Errorf("run %s: %w", program, err)
+		}
 		return fmt.Errorf("run %s: %w", program, syscall.Exec(program, args, env))
 	})
 }

@@ -49,7 +49,7 @@ func (r *Runner) start(ctx context.Context, s *State, step *Step) error {
 	cmd.Env, cmd.Stdout, cmd.Stderr = r.env(node), log, log
 	cmd.Dir = filepath.Dir(s.Log(step.Node))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // it lives on when the terminal goes
-	if err := inNode(node.Namespace, node.Binds, cmd.Start); err != nil {
+	if err := inNode(s.room(node), cmd.Start); err != nil {
 		return fmt.Errorf("node %s: start %s: %w", step.Node, step.Args[0], err)
 	}
 	ended := make(chan error, 1)
@@ -118,7 +118,7 @@ func (r *Runner) output(ctx context.Context, s *State, step *Step) ([]byte, erro
 	cmd.Dir = filepath.Dir(s.Log(step.Node))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // an interrupt is for us: we end it
 	cmd.WaitDelay = time.Second                          // a child of it that stays keeps the pipe open
-	err = inNode(node.Namespace, node.Binds, cmd.Start)
+	err = inNode(s.room(node), cmd.Start)
 	if err == nil {
 		err = cmd.Wait()
 	}
@@ -161,6 +161,11 @@ func (r *Runner) awaitHealth(ctx context.Context, t *Topology, s *State, step *S
 
 // writeFiles makes the directories of the nodes, with the first configurations.
 func (s *State) writeFiles(t *Topology, files fs.FS) error {
+	if !filepath.IsAbs(t.File) { // it comes with the program: what it names becomes files
+		if err := os.CopyFS(filepath.Join(s.dir, "topology"), files); err != nil {
+			return fmt.Errorf("write files of %s: %w", t.File, err)
+		}
+	}
 	for _, n := range t.Nodes {
 		dir := filepath.Dir(s.Log(n.Name))
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -219,5 +224,5 @@ func (r *Runner) Exec(lab, node string, args []string) error {
 	if err != nil {
 		return fmt.Errorf("lab %s: %w", lab, err)
 	}
-	return become(n.Namespace, n.Binds, program, args, r.env(n))
+	return become(s.room(n), program, args, r.env(n))
 }

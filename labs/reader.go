@@ -321,6 +321,10 @@ func (r *reader) labels(n *Node) {
 			if _, err := split(value); err != nil || label == LabelDevice && !nodeName.MatchString(value) {
 				r.failf(n.Line, "node %s: label %s: %q cannot be", n.Name, label, value)
 			}
+		case LabelCmd:
+			if words, err := split(value); err != nil || len(words) == 0 || n.Cmd != "" || n.Labels[LabelKind] != "" {
+				r.failf(n.Line, "node %s: label %s: %q cannot be: expected a command, and neither cmd nor a lab router", n.Name, label, value)
+			}
 		default:
 			if strings.HasPrefix(label, "rhapsode.") {
 				r.failf(n.Line, "node %s: unknown label %s", n.Name, label)

@@ -259,6 +259,31 @@ func TestRootLab(t *testing.T) {
 	if text, err := os.ReadFile(bound); err != nil || string(text) != "covered\n" {
 		t.Errorf("outside, the bound file is %q, %v", text, err)
 	}
+	for _, look := range []struct{ node, do, want string }{ // each has a /run of its own, in which its programs meet
+		{"a", "echo >/run/x; ls /run", "x\n"},
+		{"a", "ls /run", "x\n"},
+		{"b", "ls /run", ""},
+	} {
+		if out, err := g.run(s, look.node, "sh", "-c", look.do); err != nil || out != look.want {
+			t.Errorf("%s: %s: got %q, %v, want %q", look.node, look.do, out, err, look.want)
+		}
+	}
+	for node, iface := range map[string]string{"a": "eth2", "c": "x-0-0", "sw": "p1"} {
+		err := apart(func() error {
+			if err := enter(namespace(g.name, node)); err != nil {
+				return err
+			}
+			for command, want := range map[uint32]uint32{0x16: 0, 0x2b: 1} { // ETHTOOL_GTXCSUM, ETHTOOL_GGRO
+				if got, err := ethtool(iface, command, 7); err != nil || got != want {
+					t.Errorf("%s:%s: ethtool command %#x gives %d, %v, want %d", node, iface, command, got, err, want)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
 	list, err := g.r.List()
 	if err != nil || len(list) != 1 || list[0].State != "up" || list[0].Nodes != 4 || list[0].Running != 1 {
 		t.Errorf("list gives %+v, %v", list, err)

@@ -65,6 +65,16 @@ type Runner struct {
 	hook func(step int, done bool)
 }
 
+// A room is where a program of a node runs: the network namespace, and mounts.
+type room struct {
+	namespace string
+	binds     []Bind
+	ownRun    bool   // with a /run of its own
+	keep      string // the lab's directory, which stays there
+	pid       int    // of the node's process, whose mounts it shares; 0: there is none
+	started   uint64
+}
+
 func (r *Runner) dir() string {
 	if r.Dir != "" {
 		return r.Dir
@@ -144,8 +154,10 @@ func newState(t *Topology, dir string) *State {
 	for _, n := range t.Nodes {
 		node := NodeState{Name: n.Name, Kind: n.Kind, Namespace: namespace(t.Name, n.Name), Mgmt: n.mgmt(), Env: n.Env}
 		for _, b := range n.Binds {
-			if !filepath.IsAbs(b.From) {
-				b.From = filepath.Join(filepath.Dir(t.File), b.From)
+			if base := filepath.Dir(t.File); !filepath.IsAbs(base) { // it comes with the program
+				b.From = filepath.Join(dir, "topology", b.From)
+			} else if !filepath.IsAbs(b.From) {
+				b.From = filepath.Join(base, b.From)
 			}
 			node.Binds = append(node.Binds, b)
 		}

@@ -53,6 +53,17 @@ func (s *State) Node(name string) (NodeState, error) {
 	return NodeState{}, fmt.Errorf("lab %s has no node %s: there are %s", s.Name, name, strings.Join(names, ", "))
 }
 
+// room is where programs of a node run: with the node's process, if that is there, and else in a room of their own.
+func (s *State) room(n NodeState) room {
+	r := room{namespace: n.Namespace, binds: n.Binds, keep: s.dir, ownRun: n.Kind == Linux}
+	for _, step := range s.Steps {
+		if step.Verb == StartProcess && step.Node == n.Name && step.PID != 0 {
+			r.pid, r.started = step.PID, step.Started
+		}
+	}
+	return r
+}
+
 // Dir is the directory of the lab.
 func (s *State) Dir() string { return s.dir }
 

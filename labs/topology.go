@@ -28,6 +28,7 @@ const (
 	LabelKind   = "rhapsode.kind"   // labrouter
 	LabelDevice = "rhapsode.device" // the router's name in the inventory, which is its host name; the node's name if absent
 	LabelArgs   = "rhapsode.args"   // more words for labrouter serve
+	LabelCmd    = "rhapsode.cmd"    // what runs in place of the image's own command, where that has to be another than cmd
 )
 
 // defaultMTU is that of containerlab's links.
@@ -108,6 +109,9 @@ func (n *Node) Device() string {
 	}
 	return n.Name
 }
+
+// command is what runs in a node for as long as the lab does.
+func (n *Node) command() string { return or(n.Cmd, n.Labels[LabelCmd]) }
 
 // Node finds a node, nil if there is none.
 func (t *Topology) Node(name string) *Node {
@@ -228,7 +232,7 @@ func (r *reader) checkNode(t *Topology, n *Node, addresses map[netip.Addr]string
 			r.failf(n.Line, "node %s: the command of a lab router is made from its labels (%s): leave cmd out", n.Name, LabelArgs)
 		}
 	case Bridge:
-		if managed || n.Cmd != "" || len(n.Exec) > 0 || len(n.Binds) > 0 || len(n.HealthCheck) > 0 {
+		if managed || n.command() != "" || len(n.Exec) > 0 || len(n.Binds) > 0 || len(n.HealthCheck) > 0 {
 			r.failf(n.Line, "node %s: a bridge has links and nothing else", n.Name)
 		}
 	}

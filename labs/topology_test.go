@@ -3,9 +3,11 @@ package labs
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -97,6 +99,9 @@ func TestParseRefuses(t *testing.T) {
 		{"sw: {kind: bridge}", "sw:", ":10: node sw: expected keys with values"},
 		{"sw: {kind: bridge}", "sw: {kind: bridge}\n    sw: {kind: bridge}", "already"},
 		{"rhapsode.kind: labrouter", "rhapsode.kind: router", ":5: node r1: label rhapsode.kind: expected labrouter"},
+		{"rhapsode.args: --confirm-unit 1s", "rhapsode.cmd: x", `:5: node r1: label rhapsode.cmd: "x" cannot be: expected a command, and neither cmd nor a lab router`},
+		{"cmd: sleep 600", "cmd: sleep 600\n      labels: {rhapsode.cmd: sleep 7}", `:11: node h1: label rhapsode.cmd: "sleep 7" cannot be`},
+		{"sw: {kind: bridge}", "sw: {kind: bridge, labels: {rhapsode.cmd: x}}", ":10: node sw: a bridge has links and nothing else"},
 		{"rhapsode.args: --confirm-unit 1s", "rhapsode.arg: x", ":5: node r1: unknown label rhapsode.arg"},
 		{"rhapsode.args: --confirm-unit 1s", "rhapsode.args: \"'\"", `:5: node r1: label rhapsode.args: "'" cannot be`},
 		{"startup-config: r1.conf", "startup-config: ../r1.conf", ":5: node r1: the startup-config ../r1.conf is not beside the topology file or below"},
@@ -332,7 +337,7 @@ func TestShipped(t *testing.T) {
 		if top.Name != name {
 			t.Errorf("%s is named %s", name, top.Name)
 		}
-		text, err := shipped.ReadFile("topologies/" + name + "/" + name + suffix)
+		text, err := shipped.ReadFile(strings.TrimPrefix(top.File, "labs/"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -340,18 +345,56 @@ func TestShipped(t *testing.T) {
 			t.Errorf("%s: containerlab would not take %s", name, line)
 		}
 		for _, n := range top.Nodes {
-			if n.StartupConfig == "" {
-				continue
+			beside := []string{n.StartupConfig}
+			for _, b := range n.Binds {
+				beside = append(beside, b.From)
 			}
-			if f, err := files.Open(n.StartupConfig); err != nil {
-				t.Error(err)
-			} else {
-				f.Close() //nolint:errcheck // it was read from only
+			for _, file := range beside {
+				if _, err := fs.Stat(files, or(file, ".")); err != nil {
+					t.Error(err)
+				}
 			}
 		}
 	}
 	if got := clab([]byte(small)); got != nil {
 		t.Errorf("containerlab would not take %q", got)
+	}
+}
+
+// TestPopsAreAlike holds the variants of pop to pop: the same but for the transit router, a name, and nothing else.
+func TestPopsAreAlike(t *testing.T) {
+	pop, _, err := Open("pop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"pop-bird", "pop-frr"} {
+		other, _, err := Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(other.Nodes) != len(pop.Nodes) || !reflect.DeepEqual(other.Mgmt, pop.Mgmt) {
+			t.Fatalf("%s has %d nodes and %+v", name, len(other.Nodes), other.Mgmt)
+		}
+		for i, n := range other.Nodes {
+			want := *pop.Nodes[i]
+			want.Line = n.Line
+			for j := range want.Exec {
+				if j < len(n.Exec) {
+					want.Exec[j].Line = n.Exec[j].Line
+				}
+			}
+			if n.Name == "transit" {
+				want = Node{Name: "transit", Line: n.Line, Kind: Linux, Exec: want.Exec, Image: n.Image, Binds: n.Binds, Labels: n.Labels, HealthCheck: n.HealthCheck, HealthRetries: n.HealthRetries}
+			}
+			if !reflect.DeepEqual(*n, want) {
+				t.Errorf("%s: got %+v, pop has %+v", name, *n, want)
+			}
+		}
+		for i, l := range other.Links {
+			if want := pop.Links[i]; l.A != want.A || l.B != want.B || l.MTU != want.MTU {
+				t.Errorf("%s: got %+v, pop has %+v", name, l, want)
+			}
+		}
 	}
 }
 
@@ -388,7 +431,7 @@ func TestOpen(t *testing.T) {
 	} else {
 		f.Close() //nolint:errcheck // it was read from only
 	}
-	if _, _, err := Open("nosuch"); err == nil || !strings.Contains(err.Error(), "there is no topology nosuch; with the program comes pop; else name a file, such as ./nosuch.clab.yml") {
+	if _, _, err := Open("nosuch"); err == nil || !strings.Contains(err.Error(), "there is no topology nosuch; with the program come pop, pop-bird, pop-frr; else name a file, such as ./nosuch.clab.yml") {
 		t.Errorf("got %v", err)
 	}
 	if _, _, err := Open(filepath.Join(dir, "y.clab.yml")); err == nil || !strings.Contains(err.Error(), "no such file") {

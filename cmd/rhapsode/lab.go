@@ -150,7 +150,7 @@ func (a *app) printLab(s *labs.State, took time.Duration) {
 		}
 		a.streams.Printf("\nFor rhapsode to reach them:\n  export RHAPSODE_SSH_CONFIG=%s RHAPSODE_PASSWORD=%s\n", s.SSHConfig(), labs.RouterPassword)
 	}
-	if s.Name == "pop" {
+	if strings.HasPrefix(s.File, "labs/topologies/pop/") {
 		a.streams.Printf("\nThe example inventory has their configuration:\n  rhapsode -i inventory/example diff site:ams\n" +
 			"  rhapsode -i inventory/example commit site:ams -m 'T100001 first deployment'\n")
 	}

@@ -24,22 +24,29 @@ type popRig struct {
 	extra []string // of the environment
 }
 
-func newPopRig(t *testing.T) *popRig {
+func newPopRig(t *testing.T, variant string) *popRig {
 	t.Helper()
 	p := &popRig{t: t, dir: t.TempDir(), name: fmt.Sprintf("pop%d", os.Getpid()%1000000), bin: t.TempDir()}
 	if err := os.CopyFS(p.dir, os.DirFS("../../labs/topologies/pop")); err != nil {
 		t.Fatal(err)
 	}
 	p.file = filepath.Join(p.dir, "x.clab.yml")
-	text, err := os.ReadFile(filepath.Join(p.dir, "pop.clab.yml"))
+	text, err := os.ReadFile(filepath.Join(p.dir, variant+".clab.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := strings.NewReplacer("name: pop\n", "name: "+p.name+"\n", "172.20.20.", "198.19.100.").Replace(string(text))
+	changed := strings.NewReplacer("name: "+variant+"\n", "name: "+p.name+"\n", "172.20.20.", "198.19.100.").Replace(string(text))
 	if err := os.WriteFile(p.file, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+func (p *popRig) buildLabrouter() {
+	p.t.Helper()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(p.bin, "labrouter"), "rhapsode/cmd/labrouter").CombinedOutput(); err != nil {
+		p.t.Fatalf("build labrouter: %v\n%s", err, out)
+	}
 }
 
 // run is `rhapsode ARGS` as a process.
@@ -82,11 +89,9 @@ func TestRootLabPop(t *testing.T) {
 	if os.Getenv("RHAPSODE_ROOT") == "" {
 		t.Skip("needs root: make test-root")
 	}
-	p := newPopRig(t)
+	p := newPopRig(t, "pop")
 	t.Cleanup(func() { p.run("lab", "down", p.name) })
-	if out, err := exec.Command("go", "build", "-o", filepath.Join(p.bin, "labrouter"), "rhapsode/cmd/labrouter").CombinedOutput(); err != nil {
-		t.Fatalf("build labrouter: %v\n%s", err, out)
-	}
+	p.buildLabrouter()
 	p.extra = []string{"PATH=" + p.dir} // the later one counts
 	p.want(1, "hint: `make build` makes bin/labrouter", "lab", "up", p.file)
 	p.want(1, "hint: on Debian: apt-get install iproute2", "lab", "up", p.file)
@@ -148,15 +153,39 @@ func TestRootLabPop(t *testing.T) {
 	}
 }
 
+// TestRootLabPeers brings the site up with FRR and with BIRD for the transit router: each has the sessions with both core
+// routers configured, and what it is to announce.
+func TestRootLabPeers(t *testing.T) {
+	if os.Getenv("RHAPSODE_ROOT") == "" {
+		t.Skip("needs root: make test-root")
+	}
+	for variant, look := range map[string][][]string{
+		"pop-frr":  {{"198.51.100.3    4      64500", "vtysh", "-c", "show bgp summary"}, {"*> 2001:db8:ff00::/40", "vtysh", "-c", "show bgp ipv6 unicast"}},
+		"pop-bird": {{"eastlink6", "birdc", "show protocols"}, {"2001:db8:ff00::/40", "birdc", "show route table master6"}, {"198.51.100.0/24", "birdc", "show route table master4"}},
+	} {
+		t.Run(variant, func(t *testing.T) {
+			p := newPopRig(t, variant)
+			p.buildLabrouter()
+			t.Cleanup(func() { p.run("lab", "down", p.name) })
+			p.want(0, "lab "+p.name+" is up: 12 nodes in ", "lab", "up", p.file)
+			for _, l := range look {
+				p.want(0, l[0], append([]string{"lab", "exec", p.name, "transit"}, l[1:]...)...)
+			}
+			p.want(0, " 0% packet loss", "lab", "exec", p.name, "transit", "ping", "-c", "1", "-W", "2", "2001:db8:ff00:2::3")
+			p.want(0, "is down", "lab", "down", p.name)
+		})
+	}
+}
+
 // TestLabWithoutRoot is what a person without root gets: plans and drawings, and what to do for the rest.
 func TestLabWithoutRoot(t *testing.T) {
-	p := newPopRig(t)
+	p := newPopRig(t, "pop")
 	p.want(0, "start in cr1: labrouter serve --hostname cr1.ams.example.net", "lab", "up", "pop", "--plan")
 	p.want(0, `"verb":"namespace"`, "lab", "up", "pop", "--plan", "--json")
 	p.want(0, "  |-- xe-0-1-0 ------- transit et-0-0-0", "lab", "graph", "pop")
 	p.want(0, "graph LR", "lab", "graph", p.file, "--format", "mermaid")
 	p.want(2, "expected text, mermaid or dot", "lab", "graph", "pop", "--format", "svg")
-	p.want(1, "there is no topology pup; with the program comes pop", "lab", "up", "pup")
+	p.want(1, "there is no topology pup; with the program come pop,", "lab", "up", "pup")
 	p.want(0, "no lab is up", "lab", "list")
 	p.want(2, "expected NODE:INTERFACE", "lab", "capture", "pop", "lb1")
 	if err := os.WriteFile(filepath.Join(p.dir, "bad.clab.yml"), []byte("name: bad\ntopology:\n  nodes: {a: {kind: linux, knid: x}}\n"), 0o600); err != nil {
