@@ -1,6 +1,7 @@
 package forward_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -167,6 +168,34 @@ func TestRootNextIP(t *testing.T) {
 	}
 }
 
+// TestRootWatch: a route that comes is used without anybody asking.
+func TestRootWatch(t *testing.T) {
+	l := newLab(t)
+	l.apply(t, filtersOf("filter F { term a { then { next-ip 198.51.100.9/32; } } }"))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.kernel.Watch(ctx, nil) }()
+	for _, tt := range []struct {
+		by, fate string
+	}{{"alt0", "alt0 forwarded"}, {"vrf0", "vrf0 forwarded"}} {
+		route(t, "198.51.100.9/32", tt.by, unix.RT_TABLE_MAIN)
+		var got string
+		for range 500 { // 10 s at most
+			if got = l.sends(t, echo); got == tt.fate {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if got != tt.fate {
+			t.Errorf("with a route by %s the packet is %q", tt.by, got)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRootRouterFilters: filters of lo0 see what is for the router, after those of the interface, fragments as they come;
 // output filters see what leaves, forwarded or the router's own.
 func TestRootRouterFilters(t *testing.T) {
@@ -279,6 +308,19 @@ func TestRootLeftovers(t *testing.T) {
 	if got := namespaceState(t); strings.Count(got, "\nrule ") != strings.Count(before, "\nrule ")+2 {
 		t.Errorf("rules:\n%s", got)
 	}
+	again, err := forward.Open(0) // the same filters: what they lead to stays
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.Close() }()
+	with := namespaceState(t)
+	if _, err := again.Apply(compile(t, read(t, filtersOf("filter F { term a { then { count d; next-ip 192.0.2.8/32; } } }")))); err != nil {
+		t.Fatal(err)
+	}
+	if got := namespaceState(t); got != with {
+		t.Errorf("before:\n%s\nafter the same once more:\n%s", with, got)
+	}
+	k = again
 	if err := k.Remove(); err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,8 @@ const socketBytes = 16 << 20
 
 // Kernel is a network namespace as the filters of a router see it. It may be used by several goroutines at once.
 type Kernel struct {
+	namespace int // a descriptor of it, which is the caller's; 0: the one of the thread that opened
+
 	mu      sync.Mutex
 	nft     *nftables.Conn
 	routes  *routes
@@ -44,7 +46,7 @@ func Open(namespace int) (*Kernel, error) {
 		_ = nft.CloseLasting()
 		return nil, err
 	}
-	return &Kernel{nft: nft, routes: r}, nil
+	return &Kernel{namespace: namespace, nft: nft, routes: r}, nil
 }
 
 // Close leaves the filters in force and lets go of the namespace.

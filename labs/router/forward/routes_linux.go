@@ -52,10 +52,17 @@ func routeFamily(f policies.Family) int {
 	return netlink.FAMILY_V4
 }
 
+// key is what rules of the kernel tell of a diversion.
+func (d Diversion) key() Diversion { return Diversion{Family: d.Family, Mark: d.Mark, Table: d.Table} }
+
+func holds(list []Diversion, d Diversion) bool {
+	return slices.ContainsFunc(list, func(o Diversion) bool { return o.key() == d.key() })
+}
+
 // add makes the rules and tables of what is new. undo takes them away again.
 func (r *routes) add(want []Diversion, fresh bool) (n int, undo func(), err error) {
 	if fresh {
-		if err := r.clear(); err != nil {
+		if err := r.adopt(); err != nil {
 			return 0, nil, err
 		}
 	}
@@ -73,6 +80,24 @@ func (r *routes) add(want []Diversion, fresh bool) (n int, undo func(), err erro
 		}
 	}
 	return n, undo, nil
+}
+
+// adopt takes over the rules like ours that another process left: what is marked goes their way until the rules that mark
+// it are gone.
+func (r *routes) adopt() error {
+	r.diversions = nil
+	for _, f := range []policies.Family{policies.Inet, policies.Inet6} {
+		rules, err := r.h.RuleList(routeFamily(f))
+		if err != nil {
+			return fmt.Errorf("list rules: %w", err)
+		}
+		for _, rule := range rules {
+			if rule.Priority == priorityMarked && rule.Mark != 0 {
+				r.diversions = append(r.diversions, Diversion{Family: f, Mark: uint16(rule.Mark), Table: uint32(rule.Table)})
+			}
+		}
+	}
+	return nil
 }
 
 func (r *routes) addOne(d Diversion) error {
@@ -138,8 +163,11 @@ func (r *routes) localRule(family, priority int, do func(*netlink.Rule) error, f
 func (r *routes) remove(want []Diversion) (n int, err error) {
 	var errs []error
 	r.diversions = slices.DeleteFunc(r.diversions, func(d Diversion) bool {
-		if slices.Contains(want, d) {
+		switch {
+		case slices.Contains(want, d):
 			return false
+		case holds(want, d): // the same rules, of another process or of a host that has the mark of another now
+			return true
 		}
 		n++
 		rules := r.rulesOf(d)
@@ -149,7 +177,7 @@ func (r *routes) remove(want []Diversion) (n int, err error) {
 				errs = append(errs, fmt.Errorf("delete the rule for mark %#x: %w", d.Mark, err))
 			}
 		}
-		if d.NextIP.IsValid() {
+		if d.Table >= nextIPTables {
 			errs = append(errs, r.empty(d, nil))
 		}
 		return true
@@ -160,39 +188,27 @@ func (r *routes) remove(want []Diversion) (n int, err error) {
 // clear takes away all rules and tables like ours, also those that another process left, and puts the rule for the
 // router's addresses back.
 func (r *routes) clear() error {
-	r.diversions = nil
-	for _, f := range []policies.Family{policies.Inet, policies.Inet6} {
-		family := routeFamily(f)
-		rules, err := r.h.RuleList(family)
+	if err := r.adopt(); err != nil {
+		return err
+	}
+	if _, err := r.remove(nil); err != nil {
+		return err
+	}
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		moved, err := r.h.RuleListFiltered(family, &netlink.Rule{Priority: priorityLocal}, netlink.RT_FILTER_PRIORITY)
 		if err != nil {
 			return fmt.Errorf("list rules: %w", err)
 		}
-		moved := false
-		for _, rule := range rules {
-			switch {
-			case rule.Priority == priorityLocal && rule.Table == unix.RT_TABLE_LOCAL:
-				moved = true
-			case rule.Priority == priorityMarked && rule.Mark != 0, rule.Priority == priorityFailed && rule.Mark != 0:
-				rule.Family = family
-				if err := r.h.RuleDel(&rule); err != nil && !errors.Is(err, unix.ENOENT) {
-					return fmt.Errorf("delete a rule for mark %#x: %w", rule.Mark, err)
-				}
-				if rule.Table >= nextIPTables {
-					if err := r.empty(Diversion{Family: f, Table: uint32(rule.Table)}, nil); err != nil {
-						return err
-					}
-				}
-			}
-		}
-		if moved {
-			if err := r.localRule(family, 0, r.h.RuleAdd, unix.EEXIST); err != nil {
-				return err
-			}
-			if err := r.localRule(family, priorityLocal, r.h.RuleDel, unix.ENOENT); err != nil {
-				return err
-			}
-		}
 		r.localMoved[family] = false
+		if len(moved) == 0 {
+			continue
+		}
+		if err := r.localRule(family, 0, r.h.RuleAdd, unix.EEXIST); err != nil {
+			return err
+		}
+		if err := r.localRule(family, priorityLocal, r.h.RuleDel, unix.ENOENT); err != nil {
+			return err
+		}
 	}
 	return nil
 }
