@@ -382,6 +382,31 @@ func TestWindow(t *testing.T) {
 			b.untouched()
 		})
 	})
+	t.Run("what it left to roll back is settled later", func(t *testing.T) {
+		inBubble(t, func(b *bench) {
+			b.opts.Checks = []devices.Check{{Name: "bgp", Timeout: time.Second, Run: func(context.Context, devices.Device) error { return errInjected }}}
+			out, err := b.apply(b.Context())
+			b.want(out, err, devices.RollingBack)
+			b.must(b.run.Close())
+			settle := func() string {
+				list, err := devices.ReadUnfinished(b.state)
+				b.must(err)
+				dev := b.open()
+				defer func() { b.must(dev.Close()) }()
+				return strings.Join(devices.SettleUnfinished(b.Context(), dev, list), "\n")
+			}
+			if got := settle(); !strings.Contains(got, "left "+b.plan.Device+" rolling-back; the device's history says: NOT confirmed") {
+				b.Errorf("in the window: %q", got)
+			}
+			time.Sleep(4 * time.Minute)
+			if got := settle(); !strings.Contains(got, "the device's history says: rolled back") {
+				b.Errorf("after it: %q", got)
+			}
+			if got := settle(); got != "" {
+				b.Errorf("said twice: %q", got)
+			}
+		})
+	})
 	t.Run("a check that hangs", func(t *testing.T) {
 		inBubble(t, func(b *bench) {
 			b.opts.Checks = []devices.Check{{Name: "bgp", Timeout: 5 * time.Second, Run: func(ctx context.Context, _ devices.Device) error {

@@ -179,7 +179,8 @@ func lockFile(f *os.File, how int) error {
 	}
 }
 
-// Unfinished is a device on which a run began and of which its journal tells no end: the process was killed.
+// Unfinished is a device on which a run began and of which its journal tells no end: the process was killed, or it left
+// the device to roll back by itself.
 type Unfinished struct {
 	Run, Device   string
 	User, Message string
@@ -187,11 +188,17 @@ type Unfinished struct {
 	Step          Step      // the last step that was begun
 	Fingerprint   string    // of the configuration before the run
 	Confirm       time.Duration
-	stateDir      string
+	// Left is what the run said at its end where that was no end: RollingBack, or Unknown. NotStarted: it was killed.
+	Left     Result
+	stateDir string
 }
 
 // String says it in a sentence.
 func (u Unfinished) String() string {
+	if u.Left != NotStarted {
+		return fmt.Sprintf("run %s by %s (%q, %s) left %s %s", u.Run, u.User, u.Message,
+			u.Started.UTC().Format(time.DateTime+" MST"), u.Device, u.Left)
+	}
 	return fmt.Sprintf("run %s by %s (%q, %s) ended on %s in step %q and left no outcome", u.Run, u.User, u.Message,
 		u.Started.UTC().Format(time.DateTime+" MST"), u.Device, u.Step)
 }
@@ -237,7 +244,8 @@ func unfinishedIn(name string) (list []Unfinished, err error) {
 	return unfinished(records), err
 }
 
-// unfinished lists the devices of a journal that have an intent and no outcome, in the order of their intents.
+// unfinished lists the devices of a journal that have an intent and no end, in the order of their intents: no outcome,
+// or one that left the device to roll back by itself, or could not tell.
 func unfinished(records []record) (list []Unfinished) {
 	var head record
 	open := map[string]*Unfinished{}
@@ -257,6 +265,10 @@ func unfinished(records []record) (list []Unfinished) {
 				u.Step = r.Step
 			}
 		case "outcome", "settled":
+			if u := open[r.Device]; u != nil && r.Outcome != nil && (r.Outcome.Result == RollingBack || r.Outcome.Result == Unknown) {
+				u.Left = r.Outcome.Result
+				continue
+			}
 			delete(open, r.Device)
 		}
 	}
