@@ -35,6 +35,13 @@ bin/.gitignore:
 demo: build ## the main job from end to end against four lab routers on loopback
 	sh labs/demo.sh
 
+.PHONY: lab-image
+lab-image: build ## build the images of the lab topologies, for containerlab; needs docker
+	@command -v docker >/dev/null || { echo 'lab-image: there is no docker; `rhapsode lab up` needs neither it nor an image' >&2; exit 1; }
+	context=$$(mktemp -d); trap 'rm -rf "$$context"' EXIT; \
+	cp bin/labrouter labs/image/labrouter-node "$$context"; \
+	for target in host labrouter bird; do docker build -f labs/image/Dockerfile --target $$target -t rhapsode/$$target "$$context"; done
+
 .PHONY: test
 test: ## all tests that need neither root nor the network
 	$(DROP) $(GO) test $(TESTFLAGS) ./...

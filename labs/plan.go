@@ -156,7 +156,7 @@ const (
 func routerArgs(n *Node, dir string) []string {
 	own := filepath.Join(dir, "nodes", n.Name)
 	args := []string{
-		"labrouter", "serve", "--hostname", n.Device(), "--user", cmp.Or(n.Env["LABROUTER_USER"], RouterUser),
+		"labrouter", "serve", "--hostname", n.Device(), "--user", cmp.Or(n.Env[EnvUser], RouterUser),
 		"--listen", netip.AddrPortFrom(n.mgmt(), netconfPort).String(), "--ssh", netip.AddrPortFrom(n.mgmt(), sshPort).String(),
 		"--state", filepath.Join(own, "state"), "--known-hosts", filepath.Join(own, "known_hosts"), "--control", filepath.Join(own, "control"),
 	}

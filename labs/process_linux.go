@@ -55,12 +55,13 @@ func (r room) furnish() error {
 	if err := unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NOEXEC|unix.MS_NODEV, ""); err != nil {
 		return fmt.Errorf("mount /sys: %w", err)
 	}
-	if r.ownRun {
-		if err := r.emptyRun(); err != nil {
-			return err
-		}
+	if err := r.emptyRun(); err != nil {
+		return err
 	}
 	for _, b := range r.binds {
+		if err := makeTarget(b); err != nil {
+			return fmt.Errorf("bind %s to %s: %w", b.From, b.To, err)
+		}
 		if err := unix.Mount(b.From, b.To, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 			return fmt.Errorf("bind %s to %s: %w (both must be there)", b.From, b.To, err)
 		}
@@ -94,6 +95,28 @@ func (r room) emptyRun() error {
 		return fmt.Errorf("keep %s: %w", r.keep, err)
 	}
 	return nil
+}
+
+// makeTarget makes what a bind is put over, if that is in the node's own /run; elsewhere it would be the machine's.
+func makeTarget(b Bind) error {
+	if !strings.HasPrefix(filepath.Clean(b.To), "/run/") {
+		return nil
+	}
+	info, err := os.Stat(b.From)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return os.MkdirAll(b.To, 0o755)
+	}
+	if err := os.MkdirAll(filepath.Dir(b.To), 0o755); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(b.To, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // inNode runs f in a room.

@@ -21,7 +21,7 @@ import (
 func (r *Runner) env(n NodeState) []string {
 	env := slices.Clone(r.environ())
 	if n.Kind == LabRouter {
-		env = append(env, "LABROUTER_PASSWORD="+RouterPassword)
+		env = append(env, EnvPassword+"="+RouterPassword)
 	}
 	for _, key := range slices.Sorted(maps.Keys(n.Env)) {
 		env = append(env, key+"="+n.Env[key])
@@ -202,7 +202,7 @@ func (s *State) writeAccess(t *Topology) error {
 			names += " " + n.Name
 		}
 		fmt.Fprintf(&config, "Host %s\n    HostName %s\n    Port %d\n    User %s\n    UserKnownHostsFile %s\n    StrictHostKeyChecking yes\n\n",
-			names, n.mgmt(), netconfPort, or(n.Env["LABROUTER_USER"], RouterUser), filepath.Join(s.dir, "known_hosts"))
+			names, n.mgmt(), netconfPort, or(n.Env[EnvUser], RouterUser), filepath.Join(s.dir, "known_hosts"))
 	}
 	return errors.Join(writeFile(s.SSHConfig(), []byte(config.String())), writeFile(filepath.Join(s.dir, "known_hosts"), []byte(known.String())))
 }

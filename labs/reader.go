@@ -314,11 +314,11 @@ func (r *reader) labels(n *Node) {
 				r.failf(n.Line, "node %s: label %s: expected %s", n.Name, LabelKind, LabRouter)
 			}
 			n.Kind = LabRouter
-		case LabelDevice, LabelArgs:
+		case LabelArgs:
 			if n.Labels[LabelKind] != string(LabRouter) {
 				r.failf(n.Line, "node %s: label %s is for lab routers", n.Name, label)
 			}
-			if _, err := split(value); err != nil || label == LabelDevice && !nodeName.MatchString(value) {
+			if _, err := split(value); err != nil {
 				r.failf(n.Line, "node %s: label %s: %q cannot be", n.Name, label, value)
 			}
 		case LabelCmd:

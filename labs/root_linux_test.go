@@ -74,19 +74,21 @@ type rig struct {
 	r    *Runner
 	name string
 	file string
+	net4 string // three numbers of its management network
+	net6 string
 }
 
 // rigFile has one of every step: a management network, a bridge, a link, a process, a command and a health check.
 const rigFile = `name: NAME
-mgmt: {ipv4-subnet: NET.0/24, ipv6-subnet: "2001:db8:f:ID::/64"}
+mgmt: {ipv4-subnet: NET4.0/24, ipv6-subnet: "NET6/64"}
 topology:
   nodes:
     a:
       kind: linux
-      mgmt-ipv4: NET.2
-      mgmt-ipv6: "2001:db8:f:ID::2"
+      mgmt-ipv4: NET4.2
+      mgmt-ipv6: "NET62"
       env: {WORD: a b}
-      binds: ["word:BIND:ro"]
+      binds: ["word:BIND:ro", "word:/run/made/word"]
       exec:
         - ip addr add 192.0.2.1/24 dev eth1
         - ip addr add 2001:db8::1/64 dev eth1
@@ -111,9 +113,13 @@ func newRig(t *testing.T, id int) *rig {
 	t.Helper()
 	needRoot(t)
 	dir := t.TempDir()
-	g := &rig{t: t, r: &Runner{Dir: filepath.Join(dir, "labs")}, name: fmt.Sprintf("t%d-%d", os.Getpid()%100000, id), file: filepath.Join(dir, "x.clab.yml")}
+	slot := os.Getpid()%32*8 + id // another run of these tests may be on its way
+	g := &rig{
+		t: t, r: &Runner{Dir: filepath.Join(dir, "labs")}, name: fmt.Sprintf("t%d-%d", os.Getpid()%100000, id), file: filepath.Join(dir, "x.clab.yml"),
+		net4: fmt.Sprintf("198.18.%d", slot), net6: fmt.Sprintf("2001:db8:f:%x::", slot),
+	}
 	bound := filepath.Join(dir, "bound")
-	text := strings.NewReplacer("NAME", g.name, "NET", fmt.Sprintf("198.19.%d", id), "ID", strconv.Itoa(id), "BIND", bound).Replace(rigFile)
+	text := strings.NewReplacer("NAME", g.name, "NET4", g.net4, "NET6", g.net6, "BIND", bound).Replace(rigFile)
 	for name, text := range map[string]string{g.file: text, filepath.Join(dir, "word"): "from the file\n", bound: "covered\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -246,13 +252,13 @@ func TestRootLab(t *testing.T) {
 	if out, err := g.run(s, "b", "ping", "-c1", "-W1", "198.51.100.2"); err == nil {
 		t.Errorf("b reaches c, to which it has no link:\n%s", out)
 	}
-	for _, to := range []string{"198.19.1.2", "2001:db8:f:1::2"} { // this machine is in the management network
+	for _, to := range []string{g.net4 + ".2", g.net6 + "2"} { // this machine is in the management network
 		if out, err := exec.Command("ping", "-c1", "-W2", to).CombinedOutput(); err != nil {
 			t.Errorf("ping to %s: %v\n%s", to, err, out)
 		}
 	}
 	bound := filepath.Join(filepath.Dir(g.file), "bound")
-	out, err := g.run(s, "a", "sh", "-c", `echo "$WORD"; cat `+bound+`; echo x 2>/dev/null >`+bound+` || echo read-only; ls /sys/class/net; cat /sys/class/net/eth2/mtu`)
+	out, err := g.run(s, "a", "sh", "-c", `echo "$WORD"; cat `+bound+`; cmp `+bound+` /run/made/word; echo x 2>/dev/null >`+bound+` || echo read-only; ls /sys/class/net; cat /sys/class/net/eth2/mtu`)
 	if want := "a b\nfrom the file\nread-only\neth0\neth1\neth2\nlo\n1280\n"; err != nil || out != want {
 		t.Errorf("a says %q, %v, want %q", out, err, want)
 	}
@@ -260,8 +266,8 @@ func TestRootLab(t *testing.T) {
 		t.Errorf("outside, the bound file is %q, %v", text, err)
 	}
 	for _, look := range []struct{ node, do, want string }{ // each has a /run of its own, in which its programs meet
-		{"a", "echo >/run/x; ls /run", "x\n"},
-		{"a", "ls /run", "x\n"},
+		{"a", "echo >/run/x; ls /run", "made\nx\n"},
+		{"a", "ls /run", "made\nx\n"},
 		{"b", "ls /run", ""},
 	} {
 		if out, err := g.run(s, look.node, "sh", "-c", look.do); err != nil || out != look.want {
@@ -300,7 +306,7 @@ func TestRootLab(t *testing.T) {
 		t.Errorf("an up with another state directory gives %v", err)
 	}
 	top.Name += "x"
-	if _, err := elsewhere.Up(t.Context(), top, files); err == nil || !strings.Contains(err.Error(), "overlaps with 198.19.1.1/24 on "+prefix+g.name) {
+	if _, err := elsewhere.Up(t.Context(), top, files); err == nil || !strings.Contains(err.Error(), "overlaps with "+g.net4+".1/24 on "+prefix+g.name) {
 		t.Errorf("an up with the same management network gives %v", err)
 	}
 	if entries, err := os.ReadDir(filepath.Dir(elsewhere.Dir)); err != nil || len(entries) > 0 {

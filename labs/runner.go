@@ -69,8 +69,7 @@ type Runner struct {
 type room struct {
 	namespace string
 	binds     []Bind
-	ownRun    bool   // with a /run of its own
-	keep      string // the lab's directory, which stays there
+	keep      string // the lab's directory, which stays where it is in a /run that is else empty
 	pid       int    // of the node's process, whose mounts it shares; 0: there is none
 	started   uint64
 }

@@ -55,7 +55,7 @@ func (s *State) Node(name string) (NodeState, error) {
 
 // room is where programs of a node run: with the node's process, if that is there, and else in a room of their own.
 func (s *State) room(n NodeState) room {
-	r := room{namespace: n.Namespace, binds: n.Binds, keep: s.dir, ownRun: n.Kind == Linux}
+	r := room{namespace: n.Namespace, binds: n.Binds, keep: s.dir}
 	for _, step := range s.Steps {
 		if step.Verb == StartProcess && step.Node == n.Name && step.PID != 0 {
 			r.pid, r.started = step.PID, step.Started

@@ -25,10 +25,16 @@ const (
 
 // The labels that mean something here. To containerlab they are labels of a container.
 const (
-	LabelKind   = "rhapsode.kind"   // labrouter
-	LabelDevice = "rhapsode.device" // the router's name in the inventory, which is its host name; the node's name if absent
-	LabelArgs   = "rhapsode.args"   // more words for labrouter serve
-	LabelCmd    = "rhapsode.cmd"    // what runs in place of the image's own command, where that has to be another than cmd
+	LabelKind = "rhapsode.kind" // labrouter
+	LabelArgs = "rhapsode.args" // more words for labrouter serve
+	LabelCmd  = "rhapsode.cmd"  // what runs in place of the image's own command, where that has to be another than cmd
+)
+
+// The variables of env that say how a lab router is called and who may log in, here as in its image (labs/image).
+const (
+	EnvHostname = "LABROUTER_HOSTNAME" // its name in the inventory; the node's name if absent
+	EnvUser     = "LABROUTER_USER"
+	EnvPassword = "LABROUTER_PASSWORD"
 )
 
 // defaultMTU is that of containerlab's links.
@@ -103,12 +109,7 @@ type FileError struct {
 func (e *FileError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text) }
 
 // Device is the name of a lab router in the inventory.
-func (n *Node) Device() string {
-	if d := n.Labels[LabelDevice]; d != "" {
-		return d
-	}
-	return n.Name
-}
+func (n *Node) Device() string { return or(n.Env[EnvHostname], n.Name) }
 
 // command is what runs in a node for as long as the lab does.
 func (n *Node) command() string { return or(n.Cmd, n.Labels[LabelCmd]) }
@@ -225,6 +226,9 @@ func (r *reader) checkNode(t *Topology, n *Node, addresses map[netip.Addr]string
 	}
 	switch n.Kind {
 	case LabRouter:
+		if !nodeName.MatchString(n.Device()) {
+			r.failf(n.Line, "node %s: %s %q is no name", n.Name, EnvHostname, n.Device())
+		}
 		if !managed {
 			r.failf(n.Line, "node %s: a lab router serves on its management address: it needs mgmt-ipv4 or mgmt-ipv6", n.Name)
 		}

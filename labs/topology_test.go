@@ -23,7 +23,8 @@ topology:
   nodes:
     r1:
       kind: linux
-      labels: {rhapsode.kind: labrouter, rhapsode.device: r1.example.net, rhapsode.args: --confirm-unit 1s}
+      labels: {rhapsode.kind: labrouter, rhapsode.args: --confirm-unit 1s}
+      env: {LABROUTER_HOSTNAME: r1.example.net}
       mgmt-ipv4: 198.18.1.2
       startup-config: r1.conf
     sw: {kind: bridge}
@@ -63,7 +64,7 @@ func TestParse(t *testing.T) {
 	if h1.Env["NUMBER"] != "7" || h1.Binds[0] != (Bind{"hosts", "/etc/hosts", true}) || !slices.Equal(h1.HealthCheck, []string{"sh", "-c", "true"}) || h1.HealthRetries != 5 {
 		t.Errorf("got %+v", h1)
 	}
-	if c := h1.Exec[1]; !slices.Equal(c.Args, []string{"sh", "-c", `echo "$WORD"`}) || c.Line != 18 {
+	if c := h1.Exec[1]; !slices.Equal(c.Args, []string{"sh", "-c", `echo "$WORD"`}) || c.Line != 19 {
 		t.Errorf("got %+v", c)
 	}
 	if top.Mgmt.IPv4Gateway.String() != "198.18.1.1" || top.Mgmt.IPv6Gateway.String() != "2001:db8:f::1" {
@@ -88,43 +89,44 @@ func TestParseRefuses(t *testing.T) {
 		{"mtu: 1400", "ipv4-gw: 198.18.2.1", ":2: mgmt ipv4-gw: 198.18.2.1 is not in the management network"},
 		{"mgmt-ipv4: 198.18.1.2", "mgmt-ipv4: 198.18.2.2", ":5: node r1: 198.18.2.2 is no address of a host in the management network 198.18.1.0/24"},
 		{"mgmt-ipv4: 198.18.1.2", "mgmt-ipv4: 198.18.1.1", ":5: node r1: the management address 198.18.1.1 is that of the gateway"},
-		{"mgmt-ipv4: 198.18.1.2", "mgmt-ipv4: r1", `:8: node r1: mgmt-ipv4: "r1" is no IPv4 address`},
+		{"mgmt-ipv4: 198.18.1.2", "mgmt-ipv4: r1", `:9: node r1: mgmt-ipv4: "r1" is no IPv4 address`},
 		{"      mgmt-ipv4: 198.18.1.2\n", "", ":5: node r1: a lab router serves on its management address"},
-		{"sw: {kind: bridge}", "sw: {kind: nokia_srlinux}", ":10: node sw: kind nokia_srlinux needs an image and Docker; here there are linux and bridge"},
-		{"sw: {kind: bridge}", "sw: {kind: labrouter}", ":10: node sw: a lab router is of kind linux and has the label rhapsode.kind: labrouter"},
-		{"sw: {kind: bridge}", "sw: {image: x}", ":10: node sw: it has no kind"},
-		{"sw: {kind: bridge}", "sw: {kind: bridge, exec: [x]}", ":10: node sw: a bridge has links and nothing else"},
-		{"sw: {kind: bridge}", "sw: {kind: bridge, knid: x}", ":10: node sw: unknown key knid"},
-		{"sw: {kind: bridge}", "sw: {kind: bridge, kind: linux}", ":10: node sw: kind stands already in line 10"},
-		{"sw: {kind: bridge}", "sw:", ":10: node sw: expected keys with values"},
+		{"sw: {kind: bridge}", "sw: {kind: nokia_srlinux}", ":11: node sw: kind nokia_srlinux needs an image and Docker; here there are linux and bridge"},
+		{"sw: {kind: bridge}", "sw: {kind: labrouter}", ":11: node sw: a lab router is of kind linux and has the label rhapsode.kind: labrouter"},
+		{"sw: {kind: bridge}", "sw: {image: x}", ":11: node sw: it has no kind"},
+		{"sw: {kind: bridge}", "sw: {kind: bridge, exec: [x]}", ":11: node sw: a bridge has links and nothing else"},
+		{"sw: {kind: bridge}", "sw: {kind: bridge, knid: x}", ":11: node sw: unknown key knid"},
+		{"sw: {kind: bridge}", "sw: {kind: bridge, kind: linux}", ":11: node sw: kind stands already in line 11"},
+		{"sw: {kind: bridge}", "sw:", ":11: node sw: expected keys with values"},
 		{"sw: {kind: bridge}", "sw: {kind: bridge}\n    sw: {kind: bridge}", "already"},
 		{"rhapsode.kind: labrouter", "rhapsode.kind: router", ":5: node r1: label rhapsode.kind: expected labrouter"},
 		{"rhapsode.args: --confirm-unit 1s", "rhapsode.cmd: x", `:5: node r1: label rhapsode.cmd: "x" cannot be: expected a command, and neither cmd nor a lab router`},
-		{"cmd: sleep 600", "cmd: sleep 600\n      labels: {rhapsode.cmd: sleep 7}", `:11: node h1: label rhapsode.cmd: "sleep 7" cannot be`},
-		{"sw: {kind: bridge}", "sw: {kind: bridge, labels: {rhapsode.cmd: x}}", ":10: node sw: a bridge has links and nothing else"},
+		{"cmd: sleep 600", "cmd: sleep 600\n      labels: {rhapsode.cmd: sleep 7}", `:12: node h1: label rhapsode.cmd: "sleep 7" cannot be`},
+		{"sw: {kind: bridge}", "sw: {kind: bridge, labels: {rhapsode.cmd: x}}", ":11: node sw: a bridge has links and nothing else"},
 		{"rhapsode.args: --confirm-unit 1s", "rhapsode.arg: x", ":5: node r1: unknown label rhapsode.arg"},
 		{"rhapsode.args: --confirm-unit 1s", "rhapsode.args: \"'\"", `:5: node r1: label rhapsode.args: "'" cannot be`},
+		{"LABROUTER_HOSTNAME: r1.example.net", "LABROUTER_HOSTNAME: a b", `:5: node r1: LABROUTER_HOSTNAME "a b" is no name`},
 		{"startup-config: r1.conf", "startup-config: ../r1.conf", ":5: node r1: the startup-config ../r1.conf is not beside the topology file or below"},
 		{"startup-config: r1.conf", "cmd: labrouter serve", ":5: node r1: the command of a lab router is made from its labels"},
-		{"cmd: sleep 600", "cmd: sleep '600", ":11: node h1: cmd: a quotation is not closed"},
-		{"cmd: sleep 600", "startup-config: x", ":11: node h1: a startup-config is for a lab router"},
-		{"WORD: a b", "WORD: [a]", ":14: node h1: env WORD: expected a text"},
-		{"hosts:/etc/hosts:ro", "hosts:/etc/hosts:rx", `:15: node h1: bind "hosts:/etc/hosts:rx": expected FROM:TO`},
-		{"hosts:/etc/hosts:ro", "hosts:hosts", `:15: node h1: bind "hosts:hosts": expected FROM:TO, where TO begins with /`},
+		{"cmd: sleep 600", "cmd: sleep '600", ":12: node h1: cmd: a quotation is not closed"},
+		{"cmd: sleep 600", "startup-config: x", ":12: node h1: a startup-config is for a lab router"},
+		{"WORD: a b", "WORD: [a]", ":15: node h1: env WORD: expected a text"},
+		{"hosts:/etc/hosts:ro", "hosts:/etc/hosts:rx", `:16: node h1: bind "hosts:/etc/hosts:rx": expected FROM:TO`},
+		{"hosts:/etc/hosts:ro", "hosts:hosts", `:16: node h1: bind "hosts:hosts": expected FROM:TO, where TO begins with /`},
 		{"        - sh -c 'echo \"$WORD\"'", "        - sh -c 'echo", "is not"},
 		{"[CMD-SHELL, \"true\"]", "[true]", "expected a text"},
-		{"[CMD-SHELL, \"true\"]", "[\"true\"]", ":19: node h1: healthcheck: test: expected"},
-		{"network-mode: none", "network-mode: host", ":20: node h2: network-mode host: a node has a namespace of its own"},
-		{"network-mode: none", "network-mode: none, mgmt-ipv4: 198.18.1.9", ":20: node h2: with network-mode none it has no management address"},
-		{"network-mode: none", "memory: 1GB", ":20: node h2: memory is for containerlab, and does nothing here"},
-		{`"sw:p1"`, `"sw2:p1"`, ":22: endpoint sw2:p1: there is no node sw2"},
-		{`"sw:p2"`, `"sw:p1"`, ":23: endpoint sw:p1 is used already, in line 22"},
-		{`"sw:p2"`, `"sw"`, `:23: endpoint "sw": expected NODE:INTERFACE`},
-		{`"sw:p2"`, `"sw:an-interface-too-long"`, `:23: endpoint "sw:an-interface-too-long": expected NODE:INTERFACE`},
-		{`"sw:p2"`, `"sw:et-0/0/0"`, `:23: endpoint "sw:et-0/0/0": expected NODE:INTERFACE`},
-		{`["h1:eth1", "sw:p2"]`, `["h1:eth1"]`, ":23: link: expected two endpoints"},
-		{"mtu: 1500", "mtu: 70000", ":24: link mtu: expected a number from 68 to 65535"},
-		{"mtu: 1500", "type: veth", ":24: link: type is for containerlab, and does nothing here"},
+		{"[CMD-SHELL, \"true\"]", "[\"true\"]", ":20: node h1: healthcheck: test: expected"},
+		{"network-mode: none", "network-mode: host", ":21: node h2: network-mode host: a node has a namespace of its own"},
+		{"network-mode: none", "network-mode: none, mgmt-ipv4: 198.18.1.9", ":21: node h2: with network-mode none it has no management address"},
+		{"network-mode: none", "memory: 1GB", ":21: node h2: memory is for containerlab, and does nothing here"},
+		{`"sw:p1"`, `"sw2:p1"`, ":23: endpoint sw2:p1: there is no node sw2"},
+		{`"sw:p2"`, `"sw:p1"`, ":24: endpoint sw:p1 is used already, in line 23"},
+		{`"sw:p2"`, `"sw"`, `:24: endpoint "sw": expected NODE:INTERFACE`},
+		{`"sw:p2"`, `"sw:an-interface-too-long"`, `:24: endpoint "sw:an-interface-too-long": expected NODE:INTERFACE`},
+		{`"sw:p2"`, `"sw:et-0/0/0"`, `:24: endpoint "sw:et-0/0/0": expected NODE:INTERFACE`},
+		{`["h1:eth1", "sw:p2"]`, `["h1:eth1"]`, ":24: link: expected two endpoints"},
+		{"mtu: 1500", "mtu: 70000", ":25: link mtu: expected a number from 68 to 65535"},
+		{"mtu: 1500", "type: veth", ":25: link: type is for containerlab, and does nothing here"},
 		{`"r1:et-0-0-0"`, `"r1:eth0"`, ":5: node r1: eth0 is the management interface; a link may not end at it"},
 	} {
 		text := strings.Replace(small, tt.from, tt.to, 1)
@@ -150,7 +152,7 @@ func TestParseRefuses(t *testing.T) {
 func TestParseSaysAll(t *testing.T) {
 	text := strings.NewReplacer("cmd: sleep 600", "cmnd: sleep 600", "mtu: 9000", "mtu: 9").Replace(small)
 	_, err := Parse("x.clab.yml", []byte(text))
-	if err == nil || !strings.Contains(err.Error(), "x.clab.yml:13: node h1: unknown key cmnd\n") || !strings.Contains(err.Error(), "x.clab.yml:26: link mtu") {
+	if err == nil || !strings.Contains(err.Error(), "x.clab.yml:14: node h1: unknown key cmnd\n") || !strings.Contains(err.Error(), "x.clab.yml:27: link mtu") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -35,7 +35,7 @@ func newPopRig(t *testing.T, variant string) *popRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := strings.NewReplacer("name: "+variant+"\n", "name: "+p.name+"\n", "172.20.20.", "198.19.100.").Replace(string(text))
+	changed := strings.NewReplacer("name: "+variant+"\n", "name: "+p.name+"\n", "172.20.20.", fmt.Sprintf("198.19.%d.", os.Getpid()%256)).Replace(string(text))
 	if err := os.WriteFile(p.file, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -175,6 +175,50 @@ func TestRootLabPeers(t *testing.T) {
 			p.want(0, "is down", "lab", "down", p.name)
 		})
 	}
+}
+
+// TestRootLabImage runs the command of the image rhapsode/labrouter as it would run in a container: a node of kind linux,
+// with the bind and the env that the topologies give it.
+func TestRootLabImage(t *testing.T) {
+	if os.Getenv("RHAPSODE_ROOT") == "" {
+		t.Skip("needs root: make test-root")
+	}
+	p := newPopRig(t, "pop")
+	p.buildLabrouter()
+	p.file = filepath.Join(p.dir, "image.clab.yml")
+	script, err := filepath.Abs("../../labs/image/labrouter-node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("198.19.%d.2", os.Getpid()%256)
+	for name, text := range map[string]string{
+		p.file: fmt.Sprintf(`name: %s
+mgmt: {ipv4-subnet: %s/24}
+topology:
+  nodes:
+    cr1:
+      kind: linux
+      cmd: %s --confirm-unit 1s
+      env: {LABROUTER_HOSTNAME: cr1.ams.example.net, LABROUTER_STATE: state}
+      binds: ["cr1.conf:/run/labrouter/startup.conf:ro"]
+      mgmt-ipv4: %s
+      healthcheck: {test: [CMD, grep, -x, ready, log]}
+`, p.name, strings.TrimSuffix(address, "2")+"0", script, address),
+		filepath.Join(p.dir, "ssh_config"): "Host *\n  HostName " + address + "\n  User lab\n  StrictHostKeyChecking accept-new\n  UserKnownHostsFile " +
+			filepath.Join(p.dir, "known_hosts") + "\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { p.run("lab", "down", p.name) })
+	p.want(0, "1 node in", "lab", "up", p.file)
+	p.extra = []string{"RHAPSODE_SSH_CONFIG=" + filepath.Join(p.dir, "ssh_config"), "RHAPSODE_PASSWORD=" + labs.RouterPassword}
+	out := p.want(99, "+  policy-options {", "diff", "cr1.ams")
+	if strings.Contains(out, "netconf") { // the first configuration has it already
+		t.Errorf("the router began without its startup configuration:\n%s", out)
+	}
+	p.want(0, "1 of 1 device committed and confirmed", "commit", "cr1.ams", "-m", "T100001 in a container", "--yes", "--omit-diff")
 }
 
 // TestLabWithoutRoot is what a person without root gets: plans and drawings, and what to do for the rest.
