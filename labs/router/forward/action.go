@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -294,7 +295,7 @@ func (c *compiler) policer(i instance, t *policies.FilterTerm) (Rule, *refusal) 
 	if p.perFilter {
 		shown = name
 	}
-	key := i.shown() + " policer " + i.counter(shown)
+	key := fmt.Sprintf("%s policer %s %d %d", i.shown(), i.counter(shown), p.bitsPerSec, p.burstBytes)
 	if !c.limits[string(i.family)+key] {
 		c.limits[string(i.family)+key] = true
 		c.rules.Limits = append(c.rules.Limits, Limit{i.family, key, p.bitsPerSec / 8, p.burstBytes})
@@ -352,8 +353,12 @@ func (c *compiler) readPolicer(name string) (*policer, *refusal) {
 			return nil, refuseThen("policer "+name, "policer %s is not valid", name)
 		}
 	}
-	if p.bitsPerSec < 8 || p.burstBytes == 0 {
+	const most = 100e9 // the kernel reckons in nanoseconds, with 64 bits
+	switch {
+	case p.bitsPerSec < 8 || p.burstBytes == 0:
 		return nil, refuseThen("policer "+name, "policer %s has no bandwidth-limit or no burst-size-limit", name)
+	case p.bitsPerSec > most:
+		return nil, refuseThen("policer "+name, "this router polices 100g at most")
 	}
 	return p, nil
 }

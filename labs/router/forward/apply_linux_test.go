@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -128,7 +129,8 @@ func TestRootApplyAllOrNothing(t *testing.T) {
 func TestRootNextIP(t *testing.T) {
 	l := newLab(t)
 	const behind = "198.18.0.9" // by the default route, and by alt0 once there is a route
-	l.apply(t, filtersOf("filter F { term a { from { protocol icmp; } then { count c; next-ip "+behind+"/32; } } term b { then accept; } }"))
+	with := filtersOf("filter F { term a { from { protocol icmp; } then { count c; next-ip " + behind + "/32; } } term b { then accept; } }")
+	l.apply(t, with)
 	if got := l.sends(t, echo); got != "out0 forwarded" {
 		t.Errorf("by the default route it is %q", got)
 	}
@@ -139,6 +141,7 @@ func TestRootNextIP(t *testing.T) {
 	if got := l.sends(t, echo) + " " + l.sends(t, udp); got != "alt0 forwarded out0 forwarded" {
 		t.Errorf("by its own route it is %q", got)
 	}
+	l.apply(t, "interfaces { lo0 { unit 0 { family inet { filter { input P; } } } } } firewall { family inet { filter P { term a { then { discard; } } } } } "+with)
 	if got := l.sends(t, "icmp echo-request from 198.51.100.7 to 100.64.0.1"); got != "alt0 forwarded" {
 		t.Errorf("what is for the router itself is %q", got)
 	}
@@ -252,6 +255,95 @@ func TestRootPolicer(t *testing.T) {
 	}
 	if want := fmt.Sprintf("F c %d, F P-a %d", sent, sent-passed); l.holds(t) != want {
 		t.Errorf("counters hold %s, want %s", l.holds(t), want)
+	}
+}
+
+// TestRootPolicerChanges: another rate is in force with the commit, and takes nothing from the counters.
+func TestRootPolicerChanges(t *testing.T) {
+	l := newLab(t)
+	config := func(rate, burst string) string {
+		return "firewall { policer P { if-exceeding { bandwidth-limit " + rate + "; burst-size-limit " + burst + "; } then discard; } } " +
+			filtersOf("filter F { term a { then { policer P; count c; accept; } } }")
+	}
+	l.apply(t, config("8k", "100"))
+	for range 10 {
+		l.sends(t, udp+" length=1000")
+	}
+	if got := l.apply(t, config("1g", "10m")); got != (forward.Changed{Chains: 1, Limits: 2}) {
+		t.Errorf("another rate changes %+v", got)
+	}
+	before := l.holds(t)
+	for range 10 {
+		if got := l.sends(t, udp+" length=1000"); got != "out0 forwarded" {
+			t.Fatalf("within the new rate a packet is %q", got)
+		}
+	}
+	if got := l.holds(t); got != strings.Replace(before, "F c 10", "F c 20", 1) || !strings.Contains(got, "F P-a ") {
+		t.Errorf("counters held %s and hold %s", before, got)
+	}
+}
+
+// TestRootTakenAway: somebody flushes all tables of the namespace; the next commit brings ours back.
+func TestRootTakenAway(t *testing.T) {
+	l := newLab(t)
+	l.apply(t, filtersOf("filter F { term a { then { count c; discard; } } }"))
+	nft, err := nftables.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nft.FlushRuleset()
+	if err := nft.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.sends(t, udp); got != "out0 forwarded" {
+		t.Fatalf("without tables the packet is %q", got)
+	}
+	l.apply(t, filtersOf("filter F { term a { then { count c; reject; } } }"))
+	if got := l.sends(t, udp) + " " + l.holds(t); got != "out0 icmp 3/13 F c 1" {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestRootDeep: filters may call each other as deep as the kernel can follow.
+func TestRootDeep(t *testing.T) {
+	l := newLab(t)
+	deep := func(n int) string {
+		var b strings.Builder
+		b.WriteString("filter F { term a { filter N1; } term z { then { count back; accept; } } } ")
+		for i := 1; i < n; i++ {
+			fmt.Fprintf(&b, "filter N%d { term a { filter N%d; } } ", i, i+1)
+		}
+		fmt.Fprintf(&b, "filter N%d { term a { from { protocol udp; } then { policer P; count inner; discard; } } }", n)
+		return "firewall { policer P { if-exceeding { bandwidth-limit 1g; burst-size-limit 1m; } then discard; } } " + filtersOf(b.String())
+	}
+	l.apply(t, deep(12))
+	if got := l.sends(t, udp) + l.sends(t, echo) + " " + l.holds(t); got != "out0 forwarded F back 1, N12 inner 1" {
+		t.Errorf("%s", got)
+	}
+	_, err := forward.CompileFilters(forward.Filters{Config: read(t, deep(13)), Device: wired, Table: instances})
+	if err == nil || !strings.Contains(err.Error(), "more than 12 deep") {
+		t.Errorf("one deeper: %v", err)
+	}
+}
+
+// TestRootLongList: a prefix-list of many prefixes.
+func TestRootLongList(t *testing.T) {
+	l := newLab(t)
+	var b strings.Builder
+	for i := range 4000 {
+		fmt.Fprintf(&b, "10.%d.%d.0/25; ", i/250, i%250)
+	}
+	rules := compile(t, read(t, "policy-options { prefix-list L { "+b.String()+" } } "+
+		filtersOf("filter F { term a { from { source-prefix-list { L; } } then { count in; discard; } } term b { then accept; } }")))
+	start := time.Now()
+	if _, err := l.kernel.Apply(rules); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("4000 prefixes are in force after %v", time.Since(start))
+	for packet, want := range map[string]string{"udp 10.0.0.5:1 > 203.0.113.1:2": "", "udp 10.15.249.127:1 > 203.0.113.1:2": "", "udp 10.7.7.128:1 > 203.0.113.1:2": "out0 forwarded"} {
+		if got := l.sends(t, packet); got != want {
+			t.Errorf("%s: %q, want %q", packet, got, want)
+		}
 	}
 }
 

@@ -236,12 +236,13 @@ func (c *compiler) family(f policies.Family, applied []*application) {
 		}
 		jump := Verdict{Jump, name}
 		switch {
-		case a.router() && a.input(): // whatever is for an address of this router, or for all that listen
+		case a.router() && a.input(): // whatever is for an address of this router, or for all that listen, and not sent elsewhere
 			notOwn := onDevice(InInterface, "lo").(Compare)
 			notOwn.Not = true
-			for _, kind := range []uint32{2, 3, 5} {
+			stays := Compare{Field: Field{Base: PacketMark, Len: 4}, Mask: native(diversionMask), From: native(0), To: native(0)}
+			for _, kind := range []uint32{2, 3, 4, 5} {
 				own := Compare{Field: Field{Base: AddressType, Len: 4}, From: native(kind), To: native(kind)}
-				add("router input", HookInput, priorityRouter, Rule{notOwn, own, jump})
+				add("router input", HookInput, priorityRouter, Rule{notOwn, stays, own, jump})
 			}
 		case a.router():
 			add("router output", HookOutput, priorityInterface, Rule{jump})

@@ -90,6 +90,10 @@ func TestRefused(t *testing.T) {
 			"[edit firewall policer P if-exceeding bandwidth-percent] '10' this router has no such policer",
 		},
 		{
+			"a policer above what the kernel reckons with", "firewall { policer P { if-exceeding { bandwidth-limit 400g; burst-size-limit 15k; } then discard; } family inet { filter F { term a { then policer P; } } } }",
+			"'policer P' this router polices 100g at most",
+		},
+		{
 			"filters that call each other", "firewall { family inet { filter F { term a { filter G; } } filter G { term b { filter F; } } } }",
 			"[edit firewall family inet filter F] filter F calls itself",
 		},

@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -64,11 +65,22 @@ type Changed struct {
 
 // Apply brings a rule set into force: by difference to the one before, and all of it at one moment or none. Chains that
 // are the same are not touched, and counters and policers that stay keep what they hold. The first Apply after Open takes
-// away what another process left in our tables.
+// away what another process left in our tables, and so does one that finds that somebody took ours away.
 func (k *Kernel) Apply(want *RuleSet) (Changed, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	have := k.applied
+	changed, err := k.apply(want, k.applied)
+	if errors.Is(err, unix.ENOENT) && k.applied != nil {
+		changed, err = k.apply(want, nil)
+	}
+	if err != nil {
+		return changed, fmt.Errorf("apply filters: %w", err)
+	}
+	return changed, nil
+}
+
+// apply goes from one rule set, nil: it is not known which, to another.
+func (k *Kernel) apply(want, have *RuleSet) (Changed, error) {
 	fresh := have == nil
 	if fresh {
 		have = &RuleSet{}
@@ -76,20 +88,20 @@ func (k *Kernel) Apply(want *RuleSet) (Changed, error) {
 	// Marks lead nowhere new before the rules that set them are there, and old ones only once nobody sets them.
 	moved, undo, err := k.routes.add(want.Diversions, fresh)
 	if err != nil {
-		return Changed{}, fmt.Errorf("apply filters: %w", err)
+		return Changed{}, err
 	}
 	b := &batch{nft: k.nft, tables: map[policies.Family]*nftables.Table{}}
 	changed := b.difference(have, want, fresh)
 	if err := k.nft.Flush(); err != nil {
 		undo()
-		return Changed{}, fmt.Errorf("apply filters: the kernel refused the rules: %w", err)
+		return Changed{}, fmt.Errorf("the kernel refused the rules: %w", err)
 	}
 	k.applied = want
 	changed.Diversions = moved
 	gone, err := k.routes.remove(want.Diversions)
 	changed.Diversions += gone
 	if err != nil {
-		return changed, fmt.Errorf("apply filters: they are in force, but %w", err)
+		return changed, fmt.Errorf("they are in force, but %w", err)
 	}
 	return changed, nil
 }
@@ -130,6 +142,7 @@ func tableFamily(f policies.Family) nftables.TableFamily {
 // batch collects a change.
 type batch struct {
 	nft    *nftables.Conn
+	sets   uint32
 	tables map[policies.Family]*nftables.Table
 }
 
@@ -275,7 +288,8 @@ func (b *batch) addSet(s Set) {
 	case 16:
 		kind = nftables.TypeIP6Addr
 	}
-	set := &nftables.Set{Table: b.table(s.Family), Name: s.Name, Interval: true, KeyType: kind}
+	b.sets++ // or the library counts, in a variable that all namespaces share
+	set := &nftables.Set{Table: b.table(s.Family), ID: b.sets, Name: s.Name, Interval: true, KeyType: kind}
 	var elements []nftables.SetElement
 	for _, r := range s.Ranges {
 		elements = append(elements, nftables.SetElement{Key: []byte(r.From)})

@@ -83,7 +83,7 @@ func (c *compiler) addresses(f policies.Family, m *policies.FilterMatch) (altern
 		if len(x.own)+len(x.lists) == 0 {
 			continue
 		}
-		own := x.own
+		own := slices.Clone(x.own)
 		for _, l := range x.lists {
 			list, err := c.eval.Prefixes(l.Name)
 			if err != nil {
@@ -91,7 +91,7 @@ func (c *compiler) addresses(f policies.Family, m *policies.FilterMatch) (altern
 			}
 			for _, p := range list {
 				if policies.FamilyOf(p.Addr()) == f {
-					own = append(slices.Clip(own), policies.AddressMatch{Prefix: p, Except: l.Except})
+					own = append(own, policies.AddressMatch{Prefix: p, Except: l.Except})
 				}
 			}
 		}

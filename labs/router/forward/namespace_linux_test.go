@@ -137,6 +137,7 @@ func newLab(t testing.TB) *lab {
 		if err != nil {
 			t.Fatal(err)
 		}
+		addr.Flags = unix.IFA_F_NODAD // it is there at once
 		if err := netlink.AddrAdd(device(t, "in0"), addr); err != nil {
 			t.Fatal(err)
 		}

@@ -59,7 +59,7 @@ const (
 	HasOption                   // 1 if the packet has the IPv4 option, else 0
 	InInterface                 // name of the device on which the packet came
 	OutInterface                // name of the device to which it goes
-	AddressType                 // 2: the destination is an address of this router, 3: a broadcast, 5: a multicast
+	AddressType                 // 2: the destination is an address of this router, 3: a broadcast, 4: an anycast, 5: a multicast
 	PacketMark                  // what Mark leaves on the packet
 )
 
@@ -235,7 +235,8 @@ type Counter struct {
 	Policer bool // it counts what a policer found to be out of its bounds
 }
 
-// Limit is the state of a policer: what a filter, a term or an interface has of it.
+// Limit is the state of a policer: what a filter, a term or an interface has of it. Its key holds its rates, so that
+// another rate is another limit: the kernel changes none.
 type Limit struct {
 	Family      policies.Family
 	Key         string
