@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ const (
 type Rules struct {
 	// Routes are the prefixes whose next hops are looked at: service addresses, aggregates.
 	Routes []netip.Prefix
+	// Areas are prefixes that hold few routes but those in Routes, such as a site's service prefixes: all of Routes that lie in
+	// one are asked for at once. What lies in none is asked for one by one.
+	Areas []netip.Prefix
 	// Checks are declared for the device, beside the built-in ones.
 	Checks []DeclaredCheck
 	// Skip leaves built-in checks out.
@@ -64,7 +68,7 @@ func (r Rules) Validate() error {
 	if r.MinPrefixes < 0 || r.Settle < 0 || r.Hold < 0 {
 		return errors.New("negative number in the rules of checks")
 	}
-	for _, p := range r.Routes {
+	for _, p := range slices.Concat(r.Routes, r.Areas) {
 		if !p.IsValid() {
 			return errors.New("a route to look at is no prefix")
 		}

@@ -152,10 +152,14 @@ type routeXML struct {
 }
 
 // parseRoutes reads the active routes to a prefix, one for each table that has one. No answer at all is no route.
-func parseRoutes(payload string, prefix netip.Prefix) ([]Route, error) {
+func parseRoutes(payload string, prefixes ...netip.Prefix) ([]Route, error) {
+	wanted := make(map[netip.Prefix]bool, len(prefixes))
+	for _, p := range prefixes {
+		wanted[p.Masked()] = true
+	}
 	var out []Route
 	root, err := elements(payload, "route-table", func(x routeXML) error {
-		out = append(out, x.active(prefix)...)
+		out = append(out, x.active(wanted)...)
 		return nil
 	}, "route-information")
 	if err == nil && !root && strings.TrimSpace(payload) != "" {
@@ -167,10 +171,12 @@ func parseRoutes(payload string, prefix netip.Prefix) ([]Route, error) {
 	return out, nil
 }
 
-func (x routeXML) active(prefix netip.Prefix) []Route {
+// active are the active routes to the wanted prefixes.
+func (x routeXML) active(wanted map[netip.Prefix]bool) []Route {
 	var out []Route
 	for _, rt := range x.Routes {
-		if p, err := netip.ParsePrefix(strings.TrimSpace(rt.Destination)); err != nil || p.Masked() != prefix.Masked() {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(rt.Destination))
+		if err != nil || !wanted[prefix.Masked()] {
 			continue
 		}
 		for _, e := range rt.Entries {

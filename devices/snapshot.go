@@ -117,9 +117,9 @@ func TakeSnapshot(ctx context.Context, dev Device, rules Rules) (Snapshot, error
 		})
 	}
 	if !rules.skips(CheckRoutes) {
-		for _, p := range rules.Routes {
-			asker.ask(subjectRoute(p), Op("show route "+p.String()+" exact | display xml"), func(text string) error {
-				routes, err := parseRoutes(text, p)
+		for _, q := range rules.routeQuestions() {
+			asker.askAll(q.subjects(), q.op, func(text string) error {
+				routes, err := parseRoutes(text, q.prefixes...)
 				s.Routes = append(s.Routes, routes...)
 				return err
 			})
@@ -150,6 +150,45 @@ func TakeSnapshot(ctx context.Context, dev Device, rules Rules) (Snapshot, error
 	return s, asker.err
 }
 
+// routeQuestion asks for the routes of some prefixes by one command.
+type routeQuestion struct {
+	op       Op
+	prefixes []netip.Prefix
+}
+
+func (q routeQuestion) subjects() []string {
+	out := make([]string, len(q.prefixes))
+	for i, p := range q.prefixes {
+		out[i] = subjectRoute(p)
+	}
+	return out
+}
+
+// routeQuestions are one for each area with several prefixes to look at, and one for each other prefix. Without `exact` Junos
+// shows what lies within a prefix.
+func (r Rules) routeQuestions() []routeQuestion {
+	var out []routeQuestion
+	rest := r.Routes
+	for _, area := range r.Areas {
+		var in, others []netip.Prefix
+		for _, p := range rest {
+			if area.Bits() <= p.Bits() && area.Contains(p.Addr()) {
+				in = append(in, p)
+			} else {
+				others = append(others, p)
+			}
+		}
+		if len(in) > 1 {
+			out = append(out, routeQuestion{Op("show route " + area.Masked().String() + " | display xml"), in})
+			rest = others
+		}
+	}
+	for _, p := range rest {
+		out = append(out, routeQuestion{Op("show route " + p.String() + " exact | display xml"), []netip.Prefix{p}})
+	}
+	return out
+}
+
 // asker asks one thing after the other, until the session is of no use.
 type asker struct {
 	ctx     context.Context
@@ -158,23 +197,31 @@ type asker struct {
 	err     error
 }
 
-// ask asks, and gives the answer to take. A device that refuses the command, or answers in a form that take does not
-// know, is a thing missed.
+// ask is askAll for one subject.
 func (a *asker) ask(subject string, op Op, take func(string) error) {
+	a.askAll([]string{subject}, op, take)
+}
+
+// askAll asks, and gives the answer to take. Where a device refuses the command, or answers in a form that take does not
+// know, the subjects are missed.
+func (a *asker) askAll(subjects []string, op Op, take func(string) error) {
 	if a.err != nil {
 		return
 	}
 	text, err := a.dev.Query(a.ctx, op)
+	reason := ""
 	if e, ok := errors.AsType[*RPCError](err); ok && !errors.Is(err, ErrSessionLost) {
-		a.missing[subject] = e.Error()
-		return
-	}
-	if err != nil {
+		reason = e.Error()
+	} else if err != nil {
 		a.err = err
 		return
+	} else if err := take(text); err != nil {
+		reason = fmt.Sprintf("%s: %v", op, err)
 	}
-	if err := take(text); err != nil {
-		a.missing[subject] = fmt.Sprintf("%s: %v", op, err)
+	for _, s := range subjects {
+		if reason != "" {
+			a.missing[s] = reason
+		}
 	}
 }
 

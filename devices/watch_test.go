@@ -225,3 +225,49 @@ func TestDeclaredChecks(t *testing.T) {
 		}
 	})
 }
+
+// TestRouteAreas: what lies in one area is asked for by one command, and what lies in none by its own.
+func TestRouteAreas(t *testing.T) {
+	table := func(prefixes ...string) string {
+		var b strings.Builder
+		b.WriteString("<route-information><route-table><table-name>inet.0</table-name>")
+		for _, p := range prefixes {
+			b.WriteString("<rt><rt-destination>" + p + "</rt-destination><rt-entry><active-tag>*</active-tag><current-active/>" +
+				"<protocol-name>BGP</protocol-name><nh><to>192.0.2.1</to></nh></rt-entry></rt>")
+		}
+		return b.String() + "</route-table></route-information>"
+	}
+	prepare := func(b *bench) {
+		b.router.Answer("show route 203.0.113.0/27 | display xml", func(running string) (string, error) {
+			if strings.Contains(running, "SUITE") {
+				return table("203.0.113.0/27", "203.0.113.1/32"), nil
+			}
+			return table("203.0.113.0/27", "203.0.113.1/32", "203.0.113.2/32", "203.0.113.3/32"), nil
+		})
+		b.router.Answer("show route 203.0.113.100/32 exact | display xml", func(string) (string, error) { return table("203.0.113.100/32"), nil })
+		b.opts.Rules.Areas = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/27"), netip.MustParsePrefix("203.0.113.96/27")}
+		for _, p := range []string{"203.0.113.1/32", "203.0.113.100/32", "203.0.113.2/32"} {
+			b.opts.Rules.Routes = append(b.opts.Rules.Routes, netip.MustParsePrefix(p))
+		}
+	}
+	inBubble(t, func(b *bench) {
+		prepare(b)
+		out, err := b.apply(b.Context())
+		b.want(out, err, devices.RollingBack)
+		if e, ok := errors.AsType[*devices.CheckError](err); !ok || !strings.Contains(err.Error(), "203.0.113.2/32 in inet.0") || strings.Contains(err.Error(), "203.0.113.3") {
+			b.Errorf("%v: the error is %v", e, err)
+		}
+		if got := strings.Join(out.Notes, "\n"); strings.Contains(got, "not checked") {
+			b.Errorf("notes %q", got)
+		}
+	})
+	inBubble(t, func(b *bench) {
+		prepare(b)
+		b.router.Answer("show route 203.0.113.0/27 | display xml", nil)
+		out, err := b.apply(b.Context())
+		b.want(out, err, devices.Committed)
+		if got := strings.Join(out.Notes, "\n"); !strings.Contains(got, "not checked: route to 203.0.113.1/32, route to 203.0.113.2/32 (") {
+			b.Errorf("notes %q", got)
+		}
+	})
+}

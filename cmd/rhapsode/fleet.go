@@ -34,6 +34,7 @@ func checkRules(d *inventory.Device) (*devices.Rules, error) {
 			r.Skip = append(r.Skip, skip.name)
 		}
 	}
+	r.Areas = d.Site.ServicePrefixes
 	seen := map[netip.Addr]bool{}
 	for _, v := range d.Site.VIPs {
 		if v.Service.Announced() && !seen[v.Addr] {
