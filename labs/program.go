@@ -176,7 +176,7 @@ func (s *State) writeFiles(t *Topology, files fs.FS) error {
 		}
 		text, err := fs.ReadFile(files, path.Clean(n.StartupConfig))
 		if err == nil {
-			err = writeFile(filepath.Join(dir, "startup.conf"), text)
+			err = writeFile(filepath.Join(dir, "startup.conf"), text, 0o600)
 		}
 		if err != nil {
 			return &FileError{t.File, n.Line, fmt.Sprintf("node %s: startup-config: %v", n.Name, err)}
@@ -204,7 +204,8 @@ func (s *State) writeAccess(t *Topology) error {
 		fmt.Fprintf(&config, "Host %s\n    HostName %s\n    Port %d\n    User %s\n    UserKnownHostsFile %s\n    StrictHostKeyChecking yes\n\n",
 			names, n.mgmt(), netconfPort, or(n.Env[EnvUser], RouterUser), filepath.Join(s.dir, "known_hosts"))
 	}
-	return errors.Join(writeFile(s.SSHConfig(), []byte(config.String())), writeFile(filepath.Join(s.dir, "known_hosts"), []byte(known.String())))
+	// Who may not start a lab may still work with it.
+	return errors.Join(writeFile(s.SSHConfig(), []byte(config.String()), 0o644), writeFile(filepath.Join(s.dir, "known_hosts"), []byte(known.String()), 0o644))
 }
 
 // Exec replaces this process by a program in a node, with its terminal and all: it returns only if that cannot be done.

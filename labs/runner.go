@@ -122,7 +122,7 @@ func (r *Runner) Up(ctx context.Context, t *Topology, files fs.FS) (*State, erro
 	if err := r.lookAhead(steps); err != nil {
 		return nil, fmt.Errorf("lab %s: %w", t.Name, err)
 	}
-	lock, err := hold(r.dir(), t.Name, true)
+	lock, err := hold(r.dir(), t.Name, work, true)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +279,7 @@ func (r *Runner) Down(ctx context.Context, name string) error {
 	if !labName.MatchString(name) {
 		return fmt.Errorf("lab %s: %w", name, ErrNotUp)
 	}
-	lock, err := hold(r.dir(), name, false)
+	lock, err := hold(r.dir(), name, work, false)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func (s *State) processes() (alive, all int) {
 func (s *State) save() error {
 	text, err := json.MarshalIndent(s, "", " ")
 	if err == nil {
-		err = writeFile(filepath.Join(s.dir, "state.json"), text)
+		err = writeFile(filepath.Join(s.dir, "state.json"), text, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("record state of lab %s: %w", s.Name, err)
@@ -100,13 +100,13 @@ func (s *State) save() error {
 }
 
 // writeFile replaces a file at once and for good.
-func writeFile(name string, text []byte) error {
-	file, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+func writeFile(name string, text []byte, mode fs.FileMode) error {
+	file, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(text)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+	if err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err != nil { // whatever the umask is
 		return err
 	}
 	return os.Rename(name+".new", name)
@@ -118,6 +118,9 @@ func readState(dir, name string) (*State, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "state.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("lab %s: %w", name, ErrNotUp)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = ErrNotRoot
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read state of lab %s: %w", name, err)
@@ -132,13 +135,23 @@ func readState(dir, name string) (*State, error) {
 	return s, nil
 }
 
+// How hold locks.
+const (
+	glance = syscall.LOCK_SH | syscall.LOCK_NB // to see whether somebody is at work
+	work   = syscall.LOCK_EX | syscall.LOCK_NB
+)
+
 // hold locks the directory of a lab, which it makes if need be, until the file is closed. A lab that another process is
-// starting or ending is ErrBusy.
-func hold(dir, name string, create bool) (*os.File, error) {
+// starting or ending is ErrBusy. Work waits for those who glance.
+func hold(dir, name string, how int, create bool) (*os.File, error) {
 	path := filepath.Join(dir, name)
-	for range 10 {
+	tries := 1
+	if how == work {
+		tries = 20
+	}
+	for range tries {
 		if create {
-			if err := os.MkdirAll(path, 0o700); errors.Is(err, fs.ErrNotExist) {
+			if err := os.MkdirAll(path, 0o755); errors.Is(err, fs.ErrNotExist) {
 				continue // another process has just removed what is above it
 			} else if err != nil {
 				return nil, fmt.Errorf("make directory of lab %s: %w", name, err)
@@ -154,9 +167,10 @@ func hold(dir, name string, create bool) (*os.File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open directory of lab %s: %w", name, err)
 		}
-		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if err := syscall.Flock(int(file.Fd()), how); err != nil {
 			file.Close() //nolint:errcheck // it was read from only
-			return nil, fmt.Errorf("lab %s: %w", name, ErrBusy)
+			time.Sleep(20 * time.Millisecond)
+			continue
 		}
 		held, err := file.Stat()
 		now, nowErr := os.Stat(path)
@@ -194,7 +208,7 @@ func list(dir string) ([]Info, error) {
 			continue
 		}
 		info := Info{Name: e.Name(), State: "broken"}
-		lock, err := hold(dir, e.Name(), false)
+		lock, err := hold(dir, e.Name(), glance, false)
 		if errors.Is(err, ErrNotUp) {
 			continue
 		}
