@@ -192,6 +192,15 @@ func (c chance) action(f policies.Family) policies.FilterAction {
 	return a
 }
 
+// stay takes out of filters what sends packets elsewhere.
+func stay(s *policies.Set) {
+	for _, f := range s.Filters {
+		for _, t := range f.Terms {
+			t.Then.NextIP, t.Then.NextIP6, t.Then.RoutingInstance = netip.Prefix{}, netip.Prefix{}, ""
+		}
+	}
+}
+
 // filters gives filters `inner`, `outer`, which may call it, and `last`, and the lists that they use.
 func (c chance) filters(f policies.Family) *policies.Set {
 	s := &policies.Set{PrefixLists: []*policies.PrefixList{{Name: "L", Prefixes: some(c, pool(f))}, {Name: "M", Prefixes: some(c, pool(f))}}}
@@ -263,8 +272,9 @@ func (c chance) packet(f policies.Family) *policies.Packet {
 	return p
 }
 
-// configuration puts filters into a configuration, applied to the interface on which packets come.
-func configuration(t testing.TB, s *policies.Set, f policies.Family, list []string) *junos.Tree {
+// configuration puts filters into a configuration, applied to the interface on which packets come, or to the one by which
+// they leave.
+func configuration(t testing.TB, s *policies.Set, f policies.Family, list []string, output bool) *junos.Tree {
 	t.Helper()
 	var b strings.Builder
 	for _, l := range s.PrefixLists {
@@ -274,11 +284,19 @@ func configuration(t testing.TB, s *policies.Set, f policies.Family, list []stri
 		fmt.Fprintf(&b, "firewall {\nfamily %s {\n%s}\n}\n", f, x.Text())
 	}
 	b.WriteString("firewall { policer wide { if-exceeding { bandwidth-limit 8g; burst-size-limit 100m; } then discard; } }\n")
-	applied := "input " + list[0]
-	if len(list) > 1 {
-		applied = "input-list [ " + strings.Join(list, " ") + " ]"
+	way := "input"
+	if output {
+		way = "output"
 	}
-	fmt.Fprintf(&b, "interfaces { ge-0/0/0 { unit 0 { family %s { filter { %s; } } } } ge-0/0/1 { unit 0; } }\n", f, applied)
+	applied := fmt.Sprintf("family %s { filter { %s %s; } }", f, way, list[0])
+	if len(list) > 1 {
+		applied = fmt.Sprintf("family %s { filter { %s-list [ %s ]; } }", f, way, strings.Join(list, " "))
+	}
+	in, out := applied, ""
+	if output {
+		in, out = out, in
+	}
+	fmt.Fprintf(&b, "interfaces { ge-0/0/0 { unit 0 { %s } } ge-0/0/1 { unit 0 { %s } } }\n", in, out)
 	b.WriteString("routing-instances { R { instance-type forwarding; } }\n")
 	return read(t, b.String())
 }

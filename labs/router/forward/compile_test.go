@@ -248,7 +248,7 @@ func TestAddressesOfSets(t *testing.T) {
 			m.SourceAddress = append(m.SourceAddress, policies.AddressMatch{Prefix: p, Except: c.in(3)})
 		}
 		s := &policies.Set{Filters: []*policies.Filter{{Name: "outer", Family: fam, Terms: []*policies.FilterTerm{{Name: "a", From: m, Then: policies.FilterAction{Verdict: policies.Accept}}}}}}
-		tree := configuration(t, s, fam, []string{"outer"})
+		tree := configuration(t, s, fam, []string{"outer"}, false)
 		e, err := policies.NewEvaluator(tree)
 		if err != nil {
 			t.Fatal(err)
