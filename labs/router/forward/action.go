@@ -120,7 +120,7 @@ func (c *compiler) action(i instance, f *policies.Filter, t *policies.FilterTerm
 	if a.Count != "" {
 		before = append(before, Count{c.counter(i, a.Count, false)})
 	}
-	after = c.logs(i, t)
+	after = c.logs(i, t.Name, a)
 	marks, err := c.marks(i.family, a)
 	if err != nil {
 		return nil, err
@@ -148,16 +148,16 @@ func (c *compiler) action(i instance, f *policies.Filter, t *policies.FilterTerm
 	return Rule{Verdict{Jump, chain.Name}}, nil
 }
 
-func (c *compiler) logs(i instance, t *policies.FilterTerm) Rule {
+func (c *compiler) logs(i instance, term string, a *policies.FilterAction) Rule {
 	var out Rule
-	prefix := i.shown() + " " + t.Name
+	prefix := i.shown() + " " + term
 	if len(prefix) > 120 { // the kernel takes 127
 		prefix = prefix[:120]
 	}
-	if t.Then.Log || t.Then.Syslog {
+	if a.Log || a.Syslog {
 		out = append(out, Log{prefix, LogGroup})
 	}
-	if t.Then.Sample {
+	if a.Sample {
 		out = append(out, Log{prefix, SampleGroup})
 	}
 	return out
@@ -312,6 +312,9 @@ func (c *compiler) policer(i instance, t *policies.FilterTerm) (Rule, *refusal) 
 	return out, nil
 }
 
+// mostBitsPerSec is the highest rate: the kernel reckons in nanoseconds, with 64 bits.
+const mostBitsPerSec = 100e9
+
 type policer struct {
 	bitsPerSec      uint64
 	burstBytes      uint32
@@ -353,11 +356,10 @@ func (c *compiler) readPolicer(name string) (*policer, *refusal) {
 			return nil, refuseThen("policer "+name, "policer %s is not valid", name)
 		}
 	}
-	const most = 100e9 // the kernel reckons in nanoseconds, with 64 bits
 	switch {
 	case p.bitsPerSec < 8 || p.burstBytes == 0:
 		return nil, refuseThen("policer "+name, "policer %s has no bandwidth-limit or no burst-size-limit", name)
-	case p.bitsPerSec > most:
+	case p.bitsPerSec > mostBitsPerSec:
 		return nil, refuseThen("policer "+name, "this router polices 100g at most")
 	}
 	return p, nil

@@ -22,6 +22,10 @@ type Filters struct {
 	Device func(unit string) string
 	// Table gives the kernel's table of a routing-instance; false: there is no such instance. Nil: there are none.
 	Table func(instance string) (uint32, bool)
+	// Flows are the flow routes, in the order in which they are tried (RFC 8955, section 5.1), and FlowExcept the logical
+	// interfaces that they leave alone (`interface-group N exclude`).
+	Flows      []Flow
+	FlowExcept []string
 }
 
 // Bits of a packet's mark. What is above them is free for others.
@@ -34,6 +38,7 @@ const (
 // Priorities of the chains: behind conntrack's (-200), before whatever else a namespace holds.
 const (
 	priorityInterface int32 = -150
+	priorityFlow      int32 = -145
 	priorityRouter    int32 = -140
 )
 
@@ -64,9 +69,10 @@ func CompileFilters(in Filters) (*RuleSet, error) {
 		counters: map[string]bool{}, limits: map[string]bool{}, diversions: map[string]uint16{},
 	}
 	applied := c.findApplied()
-	c.findDiversions()
+	c.findDiversions(in.Flows)
 	for _, f := range []policies.Family{policies.Inet, policies.Inet6} {
 		c.family(f, applied)
+		c.flows(f, in.Flows, in.FlowExcept)
 	}
 	if len(c.found) > 0 {
 		return nil, c.found
@@ -343,7 +349,7 @@ func (c *compiler) set(f policies.Family, in []Bytes) string {
 
 // findDiversions gives each host and instance that packets are sent to a mark. It is made from the name, so that it
 // stays the same while others come and go.
-func (c *compiler) findDiversions() {
+func (c *compiler) findDiversions(flows []Flow) {
 	for _, f := range []policies.Family{policies.Inet, policies.Inet6} {
 		var targets []string
 		for _, name := range c.eval.Filters(f) {
@@ -353,6 +359,11 @@ func (c *compiler) findDiversions() {
 						targets = append(targets, what)
 					}
 				}
+			}
+		}
+		for n := range flows {
+			if what := target(&flows[n].Then); what != "" && flows[n].Family == f {
+				targets = append(targets, what)
 			}
 		}
 		slices.Sort(targets)

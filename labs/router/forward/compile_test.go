@@ -129,6 +129,29 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestFlowsRefused are flow routes that can't be done.
+func TestFlowsRefused(t *testing.T) {
+	for want, flows := range map[string][]forward.Flow{
+		"[edit routing-options flow route a then] 'next-term' beside several": {{
+			Family: policies.Inet, Name: "a", Match: make([]policies.FilterMatch, 2), Then: policies.FilterAction{Verdict: policies.NextTerm},
+		}},
+		"[edit routing-options flow route a then] 'rate-limit' this router polices": {{
+			Family: policies.Inet, Name: "a", Match: make([]policies.FilterMatch, 1), Limited: true, LimitBytesPerSec: 1 << 40,
+		}},
+		"[edit routing-options flow route a then] 'routing-instance X' Referenced": {{
+			Family: policies.Inet, Name: "a", Match: make([]policies.FilterMatch, 1), Then: policies.FilterAction{RoutingInstance: "X"},
+		}},
+		"[edit routing-options flow] 'route a' two flow routes": {
+			{Family: policies.Inet, Name: "a", Match: make([]policies.FilterMatch, 1)}, {Family: policies.Inet, Name: "a", Match: make([]policies.FilterMatch, 1)},
+		},
+	} {
+		_, err := forward.CompileFilters(forward.Filters{Config: read(t, ""), Device: asIs, Flows: flows})
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
 // TestExampleCompiles keeps the example's filters translatable, and the translation the same every time.
 func TestExampleCompiles(t *testing.T) {
 	in := forward.Filters{Config: example(t), Device: asIs}
