@@ -16,6 +16,7 @@ import (
 
 	"rhapsode/cmd/internal/cli"
 	"rhapsode/labs/router"
+	"rhapsode/labs/router/forward"
 )
 
 // member is one router and where it listens.
@@ -80,18 +81,27 @@ func (c *common) options(streams *cli.Streams, getenv func(string) string) (rout
 func newServe(streams *cli.Streams, getenv func(string) string) *cobra.Command {
 	var c common
 	var hostname, listen, ssh, config string
+	var forwarding bool
+	var devices map[string]string
 	cmd := &cobra.Command{
 		Use:   "serve --hostname NAME --listen HOST:PORT --ssh HOST:PORT --user USER",
 		Short: "run one router",
 		Long: `Run one router until SIGTERM. It prints a line "ready" when both ports are open. The configuration in --config is
 used when the state directory holds none yet.
 
+With --forward it is a router: what is committed takes effect in the network namespace that it runs in, all of it or none.
+That needs Linux and root. An interface is the device whose name is the same with - where Junos has / or : (ge-0/0/0 is
+ge-0-0-0), unless --interface names another; a unit with a VLAN is a device of its own (ge-0-0-0.10). docs/labrouter.md says
+what it forwards by. What is in force stays when it stops.
+
 Exit codes: 0 stopped, 1 failed, 2 wrong usage.`,
 		Example: `  LABROUTER_PASSWORD=lab labrouter serve --hostname cr1.ams --listen 127.0.0.1:8301 --ssh 127.0.0.1:2201 \
       --user lab --config cr1.ams.conf --state /tmp/cr1.ams
+  ip netns exec r1 labrouter serve --hostname r1 --listen 192.0.2.1:830 --user lab --authorized-keys lab.pub \
+      --forward --interface ge-0/0/0=eth1
   ssh -p 2201 lab@127.0.0.1`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if hostname == "" || listen == "" {
 				return cli.Usagef("--hostname and --listen are required")
 			}
@@ -111,6 +121,16 @@ Exit codes: 0 stopped, 1 failed, 2 wrong usage.`,
 			if ssh != "" {
 				addresses = append(addresses, ssh)
 			}
+			if forwarding {
+				plane, openErr := forward.OpenPlane(forward.PlaneOptions{Interfaces: devices})
+				if openErr != nil {
+					return openErr
+				}
+				defer func() { err = errors.Join(err, plane.Close()) }()
+				o.Plane = plane
+			} else if len(devices) > 0 {
+				return cli.Usagef("--interface is for --forward")
+			}
 			return runRouters(cmd.Context(), streams, []member{{o, addresses}}, &c, "ready")
 		},
 	}
@@ -119,6 +139,8 @@ Exit codes: 0 stopped, 1 failed, 2 wrong usage.`,
 	f.StringVar(&listen, "listen", "", "`HOST:PORT` for NETCONF (required)")
 	f.StringVar(&ssh, "ssh", "", "`HOST:PORT` for the CLI; both ports serve both")
 	f.StringVar(&config, "config", "", "`FILE` with its first configuration")
+	f.BoolVar(&forwarding, "forward", false, "forward packets in this network namespace as the configuration says")
+	f.StringToStringVar(&devices, "interface", nil, "the device of an interface or a unit, `NAME=DEVICE`, for --forward; may be repeated")
 	c.register(cmd)
 	return cmd
 }

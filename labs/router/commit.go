@@ -58,7 +58,7 @@ func (db *database) commit(s *session, o commitOptions) (commitReport, error) {
 	if done.Engines, done.Warnings, err = db.engines.spread(o, d.tree); err != nil {
 		return commitReport{}, err
 	}
-	if found := checkConfiguration(d.tree); len(found) > 0 {
+	if found := append(checkConfiguration(d.tree), db.checkPlane(d.tree)...); len(found) > 0 {
 		return commitReport{}, fmt.Errorf("%w: %w", errCheck, append(found, fault{Message: "configuration check-out failed"}))
 	}
 	if o.Check || !something {
@@ -122,7 +122,7 @@ func (db *database) cancelCommit(s *session) error {
 
 // publish makes tree the active configuration and the newest commit; on an error nothing has changed. An untouched
 // candidate follows; edits that are in progress stay as they are. Engines that it is not synchronized with keep what
-// they have.
+// they have. What forwards comes first: a process that ends before the rest brings it back when it starts again.
 func (db *database) publish(tree *junos.Tree, record commitRecord, open *window, synchronized bool) error {
 	next := db.index.clone()
 	record.Revision, record.Time = next.Next, time.Now().UTC().Truncate(time.Second)
@@ -138,9 +138,12 @@ func (db *database) publish(tree *junos.Tree, record commitRecord, open *window,
 	case next.Backup == 0 && len(db.index.Commits) > 0:
 		next.Backup = db.index.Commits[0].Revision
 	}
+	if err := db.forward(tree, db.active); err != nil {
+		return err
+	}
 	text := tree.Text()
 	if err := db.store.save(next, &text); err != nil {
-		return err
+		return errors.Join(err, db.forwardAgain(db.active))
 	}
 	idle := !db.shared.modified() || db.shared.tree == tree // by what it was made from
 	db.index, db.active, db.shared.base = next, tree, tree

@@ -25,6 +25,7 @@ type database struct {
 	unit time.Duration // what one minute of a confirm window lasts
 
 	engines engines
+	plane   Plane // nil: nothing is forwarded
 
 	store    *store
 	index    commitIndex
@@ -39,12 +40,12 @@ type database struct {
 
 // openDatabase opens the database in dir (empty: in memory). A router that has no configuration yet takes initial as
 // its first commit. A confirm window that ran out while nobody was there is rolled back before it returns.
-func openDatabase(dir string, initial *junos.Tree, unit time.Duration, e engines, log *slog.Logger) (*database, error) {
+func openDatabase(dir string, initial *junos.Tree, unit time.Duration, e engines, plane Plane, log *slog.Logger) (*database, error) {
 	st, idx, err := openStore(dir, log)
 	if err != nil {
 		return nil, err
 	}
-	db := &database{log: log, unit: unit, engines: e, store: st, index: idx, sessions: map[int]*session{}, nextID: 4711}
+	db := &database{log: log, unit: unit, engines: e, plane: plane, store: st, index: idx, sessions: map[int]*session{}, nextID: 4711}
 	if err := db.start(initial); err != nil {
 		return nil, errors.Join(err, st.close())
 	}
@@ -63,6 +64,9 @@ func (db *database) start(initial *junos.Tree) error {
 	tree, text, err := db.readRevision(db.index.Commits[0].Revision)
 	if err != nil {
 		return fmt.Errorf("open configuration database: %w", err)
+	}
+	if err := db.forward(tree, nil); err != nil {
+		return err
 	}
 	db.active = tree
 	db.shared.reset(tree)

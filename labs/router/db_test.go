@@ -29,7 +29,7 @@ func hostConfig(name string) string { return "system {\n    host-name " + name +
 // open opens a database of host r0 and closes it at the end of the test.
 func open(t *testing.T, dir string) *database {
 	t.Helper()
-	db, err := openDatabase(dir, parse(t, hostConfig("r0")), time.Minute, engines{names: []string{"re0"}}, slog.New(slog.DiscardHandler))
+	db, err := openDatabase(dir, parse(t, hostConfig("r0")), time.Minute, engines{names: []string{"re0"}}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

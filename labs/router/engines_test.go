@@ -12,7 +12,7 @@ import (
 // openDual opens a database of two engines.
 func openDual(t *testing.T, dir string) *database {
 	t.Helper()
-	db, err := openDatabase(dir, parse(t, hostConfig("r0")), time.Minute, enginesOf(Options{RoutingEngines: 2}), slog.New(slog.DiscardHandler))
+	db, err := openDatabase(dir, parse(t, hostConfig("r0")), time.Minute, enginesOf(Options{RoutingEngines: 2}), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -211,7 +211,7 @@ type modelled struct {
 func (x *modelled) open() {
 	var err error
 	initial := parse(x.t, "system { host-name v0; services { ssh; } }")
-	x.db, err = openDatabase(x.dir, initial, time.Hour, engines{names: []string{"re0"}}, slog.New(slog.DiscardHandler))
+	x.db, err = openDatabase(x.dir, initial, time.Hour, engines{names: []string{"re0"}}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		x.t.Fatal(err)
 	}

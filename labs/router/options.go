@@ -54,6 +54,8 @@ type Options struct {
 	VirtualChassis int
 	// State is what runs on the router; nil is an empty Feed, which the control socket fills.
 	State State
+	// Plane forwards packets as the configuration says; nil: nothing does.
+	Plane Plane
 	// Log receives what the router does; nil discards it. Secrets are never logged.
 	Log *slog.Logger
 }
@@ -107,7 +109,7 @@ func New(o Options) (*Router, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open router %s: parse configuration: %w", o.Hostname, err)
 	}
-	db, err := openDatabase(o.StateDir, initial, o.ConfirmUnit, enginesOf(o), log)
+	db, err := openDatabase(o.StateDir, initial, o.ConfirmUnit, enginesOf(o), o.Plane, log)
 	if err != nil {
 		return nil, fmt.Errorf("open router %s: %w", o.Hostname, err)
 	}

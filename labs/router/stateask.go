@@ -66,7 +66,7 @@ func (p *report) age(since time.Time) time.Duration {
 
 func (r *Router) report(asked map[string]string) *report {
 	active := r.db.view().active
-	return &report{r: r, asked: asked, state: r.state.Operational(active), lines: statements(active), now: time.Now()}
+	return &report{r: r, asked: asked, state: r.operationalState(active), lines: statements(active), now: time.Now()}
 }
 
 // command is the inquiry in the grammar of the CLI.

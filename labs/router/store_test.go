@@ -153,7 +153,7 @@ func TestUnknownCommitLog(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "commits.json"), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := openDatabase(dir, nil, time.Minute, engines{names: []string{"re0"}}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := openDatabase(dir, nil, time.Minute, engines{names: []string{"re0"}}, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("commit log %s: %v, want %q", content, err, want)
 		}
 	}
