@@ -363,9 +363,14 @@ func TestShipped(t *testing.T) {
 	}
 }
 
-// TestPopsAreAlike holds the variants of pop to pop: the same but for the transit router, a name, and nothing else.
+// TestPopsAreAlike holds the variants of pop to pop: the same but for the transit router, a name, and nothing else. The
+// addresses that the transit router of pop has by its configuration, the others have by commands.
 func TestPopsAreAlike(t *testing.T) {
 	pop, _, err := Open("pop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	transit, err := shipped.ReadFile("topologies/pop/transit.conf")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,7 +391,15 @@ func TestPopsAreAlike(t *testing.T) {
 				}
 			}
 			if n.Name == "transit" {
-				want = Node{Name: "transit", Line: n.Line, Kind: Linux, Exec: want.Exec, Image: n.Image, Binds: n.Binds, Labels: n.Labels, HealthCheck: n.HealthCheck, HealthRetries: n.HealthRetries}
+				for _, c := range n.Exec {
+					if !strings.Contains(string(transit), "address "+c.Args[3]+";") {
+						t.Errorf("%s: %v: the transit router of pop has no such address", name, c.Args)
+					}
+				}
+				if got, want := len(n.Exec), strings.Count(string(transit), "address "); got != want {
+					t.Errorf("%s: the transit router has %d addresses, that of pop %d", name, got, want)
+				}
+				want = Node{Name: "transit", Line: n.Line, Kind: Linux, Exec: n.Exec, Image: n.Image, Binds: n.Binds, Labels: n.Labels, HealthCheck: n.HealthCheck, HealthRetries: n.HealthRetries}
 			}
 			if !reflect.DeepEqual(*n, want) {
 				t.Errorf("%s: got %+v, pop has %+v", name, *n, want)

@@ -210,6 +210,7 @@ func TestUsage(t *testing.T) {
 	}{
 		"serve":              {cli.Usage, "--hostname and --listen are required"},
 		"serve --frobnicate": {cli.Usage, "unknown flag"},
+		"serve --hostname r --listen 127.0.0.1:0 --user u --password x --interface ge-0/0/0=eth1": {cli.Usage, "--interface is for --forward"},
 		serve:                {cli.Usage, "--user is required"},
 		serve + "--user lab": {cli.Usage, "one of --password, LABROUTER_PASSWORD and --authorized-keys"},
 		serve + "--user lab --password x --confirm-unit 0s":                {cli.Usage, "--confirm-unit 0s"},

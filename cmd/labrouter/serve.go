@@ -83,6 +83,7 @@ func newServe(streams *cli.Streams, getenv func(string) string) *cobra.Command {
 	var hostname, listen, ssh, config string
 	var forwarding bool
 	var devices map[string]string
+	var management []string
 	cmd := &cobra.Command{
 		Use:   "serve --hostname NAME --listen HOST:PORT --ssh HOST:PORT --user USER",
 		Short: "run one router",
@@ -122,7 +123,7 @@ Exit codes: 0 stopped, 1 failed, 2 wrong usage.`,
 				addresses = append(addresses, ssh)
 			}
 			if forwarding {
-				plane, openErr := forward.OpenPlane(forward.PlaneOptions{Interfaces: devices})
+				plane, openErr := forward.OpenPlane(forward.PlaneOptions{Interfaces: devices, Management: management})
 				if openErr != nil {
 					return openErr
 				}
@@ -141,6 +142,7 @@ Exit codes: 0 stopped, 1 failed, 2 wrong usage.`,
 	f.StringVar(&config, "config", "", "`FILE` with its first configuration")
 	f.BoolVar(&forwarding, "forward", false, "forward packets in this network namespace as the configuration says")
 	f.StringToStringVar(&devices, "interface", nil, "the device of an interface or a unit, `NAME=DEVICE`, for --forward; may be repeated")
+	f.StringSliceVar(&management, "management", []string{"eth0"}, "`DEVICE` for management alone, with --forward: filters of lo0 do not see what passes there")
 	c.register(cmd)
 	return cmd
 }

@@ -104,17 +104,9 @@ func TestRootLabPop(t *testing.T) {
 		t.Errorf("got %+v, %v", list, err)
 	}
 
-	for _, ping := range [][]string{
-		{"lb1", "203.0.113.129"},
-		{"be3", "2001:db8:1:10::3"},
-		{"client", "198.51.100.65"},
-		{"transit", "198.51.100.1"},
-		{"cr1", "2001:db8:0:16::3"},
-		{"lb2", "203.0.113.133"},
-	} {
-		p.want(0, " 0% packet loss", "lab", "exec", p.name, ping[0], "ping", "-c", "1", "-W", "2", ping[1])
-	}
-	p.want(1, " 100% packet loss", "lab", "exec", p.name, "client", "ping", "-c", "1", "-W", "1", "203.0.113.131") // nothing is forwarded yet
+	p.want(0, " 0% packet loss", "lab", "exec", p.name, "client", "ping", "-c", "1", "-W", "2", "198.51.100.65")
+	p.want(0, " 0% packet loss", "lab", "exec", p.name, "lb2", "ping", "-c", "1", "-W", "2", "203.0.113.133")
+	p.want(1, " 100% packet loss", "lab", "exec", p.name, "client", "ping", "-c", "1", "-W", "1", "203.0.113.131") // nothing is committed yet
 	p.want(7, "", "lab", "exec", p.name, "lb1", "sh", "-c", "exit 7")
 	p.want(1, "there is no program nosuch", "lab", "exec", p.name, "lb1", "nosuch")
 	p.want(1, "has no node lb9: there are cr1, cr2,", "lab", "exec", p.name, "lb9", "true")
@@ -123,6 +115,17 @@ func TestRootLabPop(t *testing.T) {
 	p.want(99, "+  policy-options {", "diff", "site:ams")
 	p.want(0, "2 of 2 devices committed and confirmed", "commit", "site:ams", "-m", "T100001 first deployment", "--yes", "--omit-diff")
 	p.want(0, "", "diff", "site:ams")
+	for _, ping := range [][]string{
+		{"lb1", "203.0.113.129"},
+		{"be3", "2001:db8:1:10::3"},
+		{"cr1", "2001:db8:0:16::3"},
+		{"cr1", "192.0.2.2"},
+		{"client", "203.0.113.131"},
+		{"client", "2001:db8:1:10::31"},
+		{"be1", "198.51.100.66"},
+	} {
+		p.want(0, " 0% packet loss", "lab", "exec", p.name, ping[0], "ping", "-c", "1", "-W", "2", ping[1])
+	}
 	p.want(0, "T100001 first deployment", "history", "cr1.ams")
 
 	pcap := filepath.Join(p.dir, "x.pcap")
@@ -171,7 +174,7 @@ func TestRootLabPeers(t *testing.T) {
 			for _, l := range look {
 				p.want(0, l[0], append([]string{"lab", "exec", p.name, "transit"}, l[1:]...)...)
 			}
-			p.want(0, " 0% packet loss", "lab", "exec", p.name, "transit", "ping", "-c", "1", "-W", "2", "2001:db8:ff00:2::3")
+			p.want(0, " 0% packet loss", "lab", "exec", p.name, "transit", "ping", "-c", "1", "-W", "2", "2001:db8:ff00:f::2")
 			p.want(0, "is down", "lab", "down", p.name)
 		})
 	}

@@ -22,6 +22,8 @@ type Filters struct {
 	Device func(unit string) string
 	// Table gives the kernel's table of a routing-instance; false: there is no such instance. Nil: there are none.
 	Table func(instance string) (uint32, bool)
+	// Management are the devices of the management instance, mgmt_junos: filters of lo0.0 do not see what passes there.
+	Management []string
 	// Flows are the flow routes, in the order in which they are tried (RFC 8955, section 5.1), and FlowExcept the logical
 	// interfaces that they leave alone (`interface-group N exclude`).
 	Flows      []Flow
@@ -64,7 +66,7 @@ func CompileFilters(in Filters) (*RuleSet, error) {
 		return nil, fmt.Errorf("translate filters: %w", err)
 	}
 	c := &compiler{
-		tree: active, eval: eval, device: in.Device, table: in.Table, rules: &RuleSet{},
+		tree: active, eval: eval, device: in.Device, table: in.Table, management: in.Management, rules: &RuleSet{},
 		filters: map[instance]*policies.Filter{}, sets: map[string]bool{}, chains: map[string]bool{},
 		counters: map[string]bool{}, limits: map[string]bool{}, diversions: map[string]uint16{},
 	}
@@ -115,12 +117,13 @@ func (i instance) chain() string {
 }
 
 type compiler struct {
-	tree   *junos.Tree // what is active
-	eval   *policies.Evaluator
-	device func(string) string
-	table  func(string) (uint32, bool)
-	units  []string // all logical interfaces
-	class  []string // names of forwarding classes, in their order
+	tree       *junos.Tree // what is active
+	eval       *policies.Evaluator
+	device     func(string) string
+	table      func(string) (uint32, bool)
+	management []string
+	units      []string // all logical interfaces
+	class      []string // names of forwarding classes, in their order
 
 	rules      *RuleSet
 	found      CheckErrors
@@ -248,10 +251,10 @@ func (c *compiler) family(f policies.Family, applied []*application) {
 			stays := Compare{Field: Field{Base: PacketMark, Len: 4}, Mask: native(diversionMask), From: native(0), To: native(0)}
 			for _, kind := range []uint32{2, 3, 4, 5} {
 				own := Compare{Field: Field{Base: AddressType, Len: 4}, From: native(kind), To: native(kind)}
-				add("router input", HookInput, priorityRouter, Rule{notOwn, stays, own, jump})
+				add("router input", HookInput, priorityRouter, append(append(Rule{notOwn}, c.apart(InInterface)...), stays, own, jump))
 			}
 		case a.router():
-			add("router output", HookOutput, priorityInterface, Rule{jump})
+			add("router output", HookOutput, priorityInterface, append(c.apart(OutInterface), jump))
 		case device == "":
 		case a.input():
 			add("interface input", HookInput, priorityInterface, Rule{inDevice(device), jump})
@@ -263,6 +266,17 @@ func (c *compiler) family(f policies.Family, applied []*application) {
 	for _, chain := range base {
 		c.rules.Chains = append(c.rules.Chains, *chain)
 	}
+}
+
+// apart are the tests that a packet is none of the management instance.
+func (c *compiler) apart(base Base) Rule {
+	var out Rule
+	for _, device := range c.management {
+		other := onDevice(base, device).(Compare)
+		other.Not = true
+		out = append(out, other)
+	}
+	return out
 }
 
 // attach makes the chain of an interface and a direction; false: it has none, because of an error.

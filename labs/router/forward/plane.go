@@ -14,6 +14,9 @@ type PlaneOptions struct {
 	// Interfaces gives the devices of interfaces (ge-0/0/0) and units (ge-0/0/0.10). What is not in it has the device whose
 	// name is the same with - where Junos has / or :, if there is one.
 	Interfaces map[string]string
+	// Management are devices of the management instance, unless they stand for an interface: filters of lo0 do not see what
+	// passes there.
+	Management []string
 }
 
 // linuxName is the name of a device that stands for an interface or a unit.

@@ -26,6 +26,7 @@ import (
 type Plane struct {
 	mu       sync.Mutex
 	names    map[string]string
+	apart    []string // devices for management
 	net      *network
 	filters  *Kernel
 	rules    *RuleSet             // in force; nil: nothing was applied yet
@@ -54,7 +55,7 @@ func OpenPlane(o PlaneOptions) (*Plane, error) {
 		n.close()
 		return nil, errors.Join(fmt.Errorf("set up forwarding: %w", err), k.Close())
 	}
-	return &Plane{names: maps.Clone(o.Interfaces), net: n, filters: k, original: map[string]int{}, since: map[string]time.Time{}}, nil
+	return &Plane{names: maps.Clone(o.Interfaces), apart: slices.Clone(o.Management), net: n, filters: k, original: map[string]int{}, since: map[string]time.Time{}}, nil
 }
 
 // forwardPackets sets what a router needs of the thread's namespace. An address that goes leaves the others of its network.
@@ -114,7 +115,13 @@ func (p *Plane) translate(config *junos.Tree) (*Desired, *RuleSet, error) {
 		}
 		return own
 	})
-	rules, filterErr := CompileFilters(Filters{Config: config, Device: func(unit string) string {
+	var apart []string
+	for _, device := range p.apart {
+		if want != nil && !slices.Contains(slices.Collect(maps.Values(want.Interfaces)), device) {
+			apart = append(apart, device)
+		}
+	}
+	rules, filterErr := CompileFilters(Filters{Config: config, Management: apart, Device: func(unit string) string {
 		if want == nil {
 			return ""
 		}

@@ -56,7 +56,7 @@ func newRig(t *testing.T, config string) *rig {
 	}
 	g := &rig{t: t, in: newWire(t, "ge-0-0-0"), out: newWire(t, "ge-0-0-1"), alt: newWire(t, "ge-0-0-2")}
 	var err error
-	if g.plane, err = forward.OpenPlane(forward.PlaneOptions{Namespace: fd}); err != nil {
+	if g.plane, err = forward.OpenPlane(forward.PlaneOptions{Namespace: fd, Management: []string{"eth0"}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = g.plane.Close() })
@@ -348,5 +348,33 @@ func TestRootPlaneMTU(t *testing.T) {
 		if got := device(t, "ge-0-0-0").Attrs().MTU; got != tt.want {
 			t.Errorf("%s: the MTU is %d, want %d", tt.line, got, tt.want)
 		}
+	}
+}
+
+// TestRootPlaneManagement: a filter of lo0 stops what is for the router, but not by the device for management, so that who
+// commits it is still heard.
+func TestRootPlaneManagement(t *testing.T) {
+	g := newRig(t, rigConfig)
+	mgmt := newWire(t, "eth0")
+	addr, err := netlink.ParseAddr("172.16.0.1/24")
+	if err == nil {
+		err = netlink.AddrAdd(device(t, "eth0"), addr)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ping := encode(packet(t, "icmp echo-request from 172.16.0.7 to 172.16.0.1"), 1)
+	answers := func() int {
+		mgmt.send(t, ping)
+		return len(mgmt.read(t))
+	}
+	const own = "icmp echo-request from 192.0.2.7 to 192.0.2.254"
+	if n, other := answers(), g.sends(own); n != 1 || other == "" {
+		t.Fatalf("before, %d answers and %q", n, other)
+	}
+	g.commit("commit", done, "set firewall family inet filter f term a then discard", "set interfaces lo0 unit 0 family inet filter input f")
+	g.expect(own, "")
+	if n := answers(); n != 1 {
+		t.Errorf("%d answers by the device for management, want 1", n)
 	}
 }
