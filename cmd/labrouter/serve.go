@@ -142,7 +142,7 @@ Exit codes: 0 stopped, 1 failed, 2 wrong usage.`,
 	f.StringVar(&config, "config", "", "`FILE` with its first configuration")
 	f.BoolVar(&forwarding, "forward", false, "forward packets in this network namespace as the configuration says")
 	f.StringToStringVar(&devices, "interface", nil, "the device of an interface or a unit, `NAME=DEVICE`, for --forward; may be repeated")
-	f.StringSliceVar(&management, "management", []string{"eth0"}, "`DEVICE` for management alone, with --forward: filters of lo0 do not see what passes there")
+	f.StringSliceVar(&management, "management", []string{"eth0"}, "`DEVICE` for management alone, with --forward: filters of lo0 do not see it, nothing is forwarded there")
 	c.register(cmd)
 	return cmd
 }

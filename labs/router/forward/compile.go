@@ -22,7 +22,8 @@ type Filters struct {
 	Device func(unit string) string
 	// Table gives the kernel's table of a routing-instance; false: there is no such instance. Nil: there are none.
 	Table func(instance string) (uint32, bool)
-	// Management are the devices of the management instance, mgmt_junos: filters of lo0.0 do not see what passes there.
+	// Management are the devices of the management instance, mgmt_junos: filters of lo0.0 do not see what passes there, and
+	// nothing is passed on from or to them.
 	Management []string
 	// Flows are the flow routes, in the order in which they are tried (RFC 8955, section 5.1), and FlowExcept the logical
 	// interfaces that they leave alone (`interface-group N exclude`).
@@ -74,6 +75,7 @@ func CompileFilters(in Filters) (*RuleSet, error) {
 	c.findDiversions(in.Flows)
 	for _, f := range []policies.Family{policies.Inet, policies.Inet6} {
 		c.family(f, applied)
+		c.keepApart(f)
 		c.flows(f, in.Flows, in.FlowExcept)
 	}
 	if len(c.found) > 0 {
@@ -277,6 +279,18 @@ func (c *compiler) apart(base Base) Rule {
 		out = append(out, other)
 	}
 	return out
+}
+
+// keepApart stops what would be passed on between the management instance and the main one.
+func (c *compiler) keepApart(f policies.Family) {
+	if len(c.management) == 0 {
+		return
+	}
+	chain := Chain{Family: f, Name: "management", Hook: HookForward, Priority: priorityInterface}
+	for _, device := range c.management {
+		chain.Rules = append(chain.Rules, Rule{inDevice(device), Verdict{Kind: Drop}}, Rule{outDevice(device), Verdict{Kind: Drop}})
+	}
+	c.rules.Chains = append(c.rules.Chains, chain)
 }
 
 // attach makes the chain of an interface and a direction; false: it has none, because of an error.

@@ -15,7 +15,7 @@ type PlaneOptions struct {
 	// name is the same with - where Junos has / or :, if there is one.
 	Interfaces map[string]string
 	// Management are devices of the management instance, unless they stand for an interface: filters of lo0 do not see what
-	// passes there.
+	// passes there, and nothing is passed on from or to them.
 	Management []string
 }
 
