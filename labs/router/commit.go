@@ -75,6 +75,7 @@ func (db *database) commit(s *session, o commitOptions) (commitReport, error) {
 	}
 	done.Old = db.index.Commits[0].identifier()
 	if err := db.publish(d.tree, record, open, len(done.Engines) > 1); err != nil {
+		db.log.Error("configuration not committed", "user", s.user, "client", s.client, "err", err) // the client is told, who runs the router is not
 		return commitReport{}, fmt.Errorf("commit: %w", err)
 	}
 	newest := db.index.Commits[0]

@@ -229,9 +229,7 @@ func (p *Plane) Operational(*junos.Tree) router.Operational {
 	}
 	out := router.Operational{Routes: slices.Clone(p.desired.Table)}
 	if devices, err := p.net.devices(); err == nil { // what can't be read is not known
-		for _, name := range slices.Sorted(maps.Keys(p.desired.Interfaces)) {
-			out.Interfaces = append(out.Interfaces, router.InterfaceState{Name: name, Up: devices[p.desired.Interfaces[name]].running})
-		}
+		out.Interfaces = linkStates(p.desired.Interfaces, func(device string) bool { return devices[device].running })
 	}
 	values, err := p.filters.Counters()
 	if err != nil {
@@ -239,6 +237,22 @@ func (p *Plane) Operational(*junos.Tree) router.Operational {
 	}
 	for _, v := range values {
 		out.Counters = append(out.Counters, router.Counter{Filter: v.Filter, Name: v.Name, Packets: v.Packets, Bytes: v.Bytes})
+	}
+	return out
+}
+
+// linkStates gives the links of interfaces. A physical one that has no device, but whose units have, is up if one of them is.
+func linkStates(interfaces map[string]string, running func(device string) bool) []router.InterfaceState {
+	up := map[string]bool{}
+	for name, device := range interfaces {
+		up[name] = running(device)
+		if physical, _, unit := strings.Cut(name, "."); unit && interfaces[physical] == "" {
+			up[physical] = up[physical] || up[name]
+		}
+	}
+	out := make([]router.InterfaceState, 0, len(up))
+	for _, name := range slices.Sorted(maps.Keys(up)) {
+		out = append(out, router.InterfaceState{Name: name, Up: up[name]})
 	}
 	return out
 }

@@ -386,6 +386,23 @@ func TestRootPlaneRestart(t *testing.T) {
 	}
 }
 
+// TestRootPlaneVLAN: a unit with a device of its own has its addresses and its link; without one a commit is refused.
+func TestRootPlaneVLAN(t *testing.T) {
+	g := newRig(t, rigConfig)
+	newWire(t, "ge-0-0-3.10")
+	g.commit("commit", done, "set interfaces ge-0/0/3 vlan-tagging", "set interfaces ge-0/0/3 unit 10 vlan-id 10", "set interfaces ge-0/0/3 unit 10 family inet address 172.16.0.1/24")
+	if got := g.sends("icmp echo-request from 192.0.2.7 to 172.16.0.1"); !strings.HasPrefix(got, "ge-0-0-0 icmp 0/0") {
+		t.Errorf("the address of the VLAN answers %q", got)
+	}
+	out := g.cli("show interfaces terse", "exit")
+	for _, want := range []string{"ge-0/0/3 ", "ge-0/0/3.10 ", "ge-0/0/2.0 "} {
+		if i := strings.Index(out, want); i < 0 || strings.Join(strings.Fields(out[i:])[1:3], " ") != "up up" {
+			t.Errorf("%sis not up in\n%s", want, out)
+		}
+	}
+	g.commit("commit", "no device of this router carries the VLAN", "set interfaces ge-0/0/2 vlan-tagging", "set interfaces ge-0/0/2 unit 20 vlan-id 20")
+}
+
 // namespaceOf gives a descriptor of the thread's network namespace.
 func namespaceOf(t *testing.T) int {
 	t.Helper()
