@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -34,7 +35,7 @@ const (
 	OriginIncomplete
 )
 
-// Announcement is a route as it is told to every peer whose session carries its family. Optional attributes are pointers.
+// Announcement is a route as it is told to peers whose session carries its family. Optional attributes are pointers.
 type Announcement struct {
 	Prefix           netip.Prefix
 	NextHop          netip.Addr // of the prefix's family; the unspecified address is the session's own
@@ -44,6 +45,12 @@ type Announcement struct {
 	ASPath           []uint32 // without our own number, which an eBGP session puts in front
 	Communities      []Community
 	LargeCommunities []LargeCommunity
+
+	// Peers are those that are told; none is all of them. Many routes may share a few lists: each list that was ever used
+	// is looked at for every route that is sent.
+	Peers []netip.Addr
+
+	tag *uint32 // of the list of peers
 }
 
 func (a Announcement) check() error {
@@ -58,6 +65,10 @@ func (a Announcement) check() error {
 		return fmt.Errorf("announcement of %s: next hop %s is not of its family", a.Prefix, a.NextHop)
 	case a.Origin > OriginIncomplete:
 		return fmt.Errorf("announcement of %s: no such origin %d", a.Prefix, a.Origin)
+	case slices.ContainsFunc(a.LargeCommunities, func(c LargeCommunity) bool { return c.ASN == tagASN }):
+		return fmt.Errorf("announcement of %s: a large community of the reserved number %d", a.Prefix, uint32(tagASN))
+	case slices.ContainsFunc(a.Peers, func(p netip.Addr) bool { return !p.IsValid() || p.Zone() != "" }):
+		return fmt.Errorf("announcement of %s: one of its peers has no address", a.Prefix)
 	case len(a.ASPath) > 254:
 		return fmt.Errorf("announcement of %s: an AS path of more than 254 numbers", a.Prefix)
 	}
@@ -67,7 +78,7 @@ func (a Announcement) check() error {
 func (a Announcement) equal(b Announcement) bool {
 	return a.Prefix == b.Prefix && a.NextHop == b.NextHop && same(a.MED, b.MED) && same(a.LocalPref, b.LocalPref) &&
 		a.Origin == b.Origin && slices.Equal(a.ASPath, b.ASPath) && slices.Equal(a.Communities, b.Communities) &&
-		slices.Equal(a.LargeCommunities, b.LargeCommunities)
+		slices.Equal(a.LargeCommunities, b.LargeCommunities) && slices.Equal(a.Peers, b.Peers)
 }
 
 // own is a copy that the caller's slices and pointers do not reach.
@@ -75,6 +86,9 @@ func (a Announcement) own() Announcement {
 	a.MED, a.LocalPref = clone(a.MED), clone(a.LocalPref)
 	a.ASPath, a.Communities = slices.Clone(a.ASPath), slices.Clone(a.Communities)
 	a.LargeCommunities = slices.Clone(a.LargeCommunities)
+	a.Peers = slices.Clone(a.Peers)
+	slices.SortFunc(a.Peers, netip.Addr.Compare)
+	a.Peers = slices.Compact(a.Peers)
 	return a
 }
 
@@ -128,11 +142,14 @@ func (a Announcement) path() (*apiutil.Path, error) {
 		}
 		attrs = append(attrs, gobgp.NewPathAttributeCommunities(values))
 	}
-	if len(a.LargeCommunities) > 0 {
-		values := make([]*gobgp.LargeCommunity, len(a.LargeCommunities))
-		for i, c := range a.LargeCommunities {
-			values[i] = gobgp.NewLargeCommunity(c.ASN, c.Data1, c.Data2)
-		}
+	var values []*gobgp.LargeCommunity
+	for _, c := range a.LargeCommunities {
+		values = append(values, gobgp.NewLargeCommunity(c.ASN, c.Data1, c.Data2))
+	}
+	if a.tag != nil {
+		values = append(values, gobgp.NewLargeCommunity(tagASN, 0, *a.tag))
+	}
+	if len(values) > 0 {
 		attrs = append(attrs, gobgp.NewPathAttributeLargeCommunities(values))
 	}
 	return &apiutil.Path{Family: family.wire(), Nlri: nlri, Attrs: attrs}, nil
@@ -161,6 +178,17 @@ func (s *Speaker) Announce(set []Announcement) error {
 	defer s.mu.Unlock()
 	if s.closed {
 		return ErrClosed
+	}
+	for key, a := range want {
+		if len(a.Peers) == 0 {
+			continue
+		}
+		tag, err := s.tagFor(context.Background(), a.Peers)
+		if err != nil {
+			return fmt.Errorf("announce %s to some peers: %w", a.Prefix, err)
+		}
+		a.tag = &tag
+		want[key] = a
 	}
 	return replace(s, s.announced, want, netip.Prefix.String, Announcement.equal, Announcement.path)
 }

@@ -41,6 +41,7 @@ type Speaker struct {
 	peers     map[netip.Addr]Peer
 	announced map[netip.Prefix]Announcement
 	flows     map[netip.Prefix]EchoOffload
+	tags      [][]netip.Addr // the lists of peers that announcements were made to, sorted; a tag is a place in it
 }
 
 // New starts a speaker without peers. Close ends it.
@@ -68,7 +69,7 @@ func New(ctx context.Context, o Options) (*Speaker, error) {
 		s.server.Stop()
 		return nil, fmt.Errorf("start BGP speaker: %w", err)
 	}
-	if err := s.keepAside(ctx); err != nil {
+	if err := errors.Join(s.keepAside(ctx), s.stripTags(ctx)); err != nil {
 		s.server.Stop()
 		return nil, fmt.Errorf("start BGP speaker: %w", err)
 	}
