@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"rhapsode/diffs/junos"
 	"rhapsode/labs/router/forward"
 )
 
@@ -155,4 +156,43 @@ func TestDesireExample(t *testing.T) {
 	if !strings.Contains(shown(a), "et-0-0-2.10=203.0.113.161/27") {
 		t.Errorf("desired is %s", shown(a))
 	}
+}
+
+// FuzzDesire: whatever can be parsed comes to something or is refused, twice to the same, and a route leads only to a host
+// on a network that this router is on.
+func FuzzDesire(f *testing.F) {
+	f.Add(twoPorts + "routing-options { static { defaults { preference 7; } route 203.0.113.0/24 { next-hop [ 192.0.2.2 198.51.100.2 ]; preference 3; } } aggregate { route 203.0.113.0/24 discard; } }")
+	f.Add(twoPorts + "routing-options { generate { defaults { discard; } route 0.0.0.0/0; } rib inet6.0 { static { route ::/0 reject; } } }")
+	f.Add("interfaces { ge-0/0/2 { vlan-tagging; mtu 1518; disable; unit 10 { vlan-id 10; family inet { mtu 1400; address 192.0.2.1/24 { primary; } } } } lo0 { unit 0 { family inet6 { address 2001:db8::1/128; } } } }")
+	f.Add("interfaces { interface-range x; ge-0/0/0 { unit 0 { family inet { dhcp; } } unit 1; gigether-options { 802.3ad ae0; } } }")
+	f.Fuzz(func(t *testing.T, text string) {
+		tree, err := junos.Parse("fuzz", []byte(text), nil)
+		if err != nil {
+			return
+		}
+		machine := onMachine("ge-0/0/0", "ge-0/0/1", "ge-0/0/2", "ge-0/0/2.10", "lo0")
+		a, err := forward.Desire(tree, machine)
+		b, again := forward.Desire(tree, machine)
+		if (err == nil) != (again == nil) {
+			t.Fatalf("refused and not: %v, %v", err, again)
+		}
+		if err != nil {
+			return
+		}
+		if shown(a) != shown(b) {
+			t.Fatalf("two answers:\n%s\n%s", shown(a), shown(b))
+		}
+		for p, r := range a.Routes {
+			if r.Kind != forward.Unicast {
+				continue
+			}
+			near := false
+			for x := range a.Addresses {
+				near = near || x.Device == r.Device && x.Prefix.Masked().Contains(r.Gateway) && x.Prefix.Addr() != r.Gateway
+			}
+			if !near {
+				t.Errorf("%s goes to %s at %s, on no network of %s", p, r.Gateway, r.Device, shown(a))
+			}
+		}
+	})
 }

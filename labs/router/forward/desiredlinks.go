@@ -33,6 +33,14 @@ type unit struct {
 
 func (u *unit) up() bool { return u.device != "" && !u.disabled }
 
+// word is a word of a statement; empty: it is not complete.
+func word(line []string, i int) string {
+	if i < len(line) {
+		return line[i]
+	}
+	return ""
+}
+
 func (d *desirer) port(name string) *port {
 	i := slices.IndexFunc(d.ports, func(p *port) bool { return p.name == name })
 	if i < 0 {
@@ -68,13 +76,15 @@ func (d *desirer) interfaceLine(line []string) {
 	case "disable":
 		p.disabled = true
 	case "mtu":
-		p.mtu, _ = strconv.Atoi(line[3]) // a number by the grammar
+		p.mtu, _ = strconv.Atoi(word(line, 3)) // a number by the grammar
 	case "gigether-options", "ether-options":
 		if len(line) > 3 && line[3] == "802.3ad" {
 			d.refuse(line[:3], line[3], "this router does not bundle interfaces")
 		}
 	case "unit":
-		d.unitLine(p.unit(line[3]), line)
+		if len(line) > 3 {
+			d.unitLine(p.unit(line[3]), line)
+		}
 	}
 }
 
@@ -87,7 +97,7 @@ func (d *desirer) unitLine(u *unit, line []string) {
 	case "disable":
 		u.disabled = true
 	case "vlan-id":
-		u.vlan = rest[1]
+		u.vlan = word(rest, 1)
 	case "vlan-tags", "vlan-id-list", "vlan-id-range", "inner-vlan-id-range", "tunnel":
 		d.refuse(line[:4], rest[0], "this router does not encapsulate in this way")
 	case "family":
@@ -101,17 +111,17 @@ func (d *desirer) unitLine(u *unit, line []string) {
 func (d *desirer) familyLine(u *unit, path, rest []string) {
 	switch rest[0] {
 	case "mtu":
-		mtu, _ := strconv.Atoi(rest[1])
+		mtu, _ := strconv.Atoi(word(rest, 1))
 		if u.mtu != 0 && u.mtu != mtu {
 			d.refuse(path, "mtu", "all families of a unit have one MTU on this router")
 		}
 		u.mtu = mtu
 	case "address":
-		a, err := netip.ParsePrefix(rest[1])
+		a, err := netip.ParsePrefix(word(rest, 1))
 		if err != nil {
-			bare, bad := netip.ParseAddr(rest[1])
+			bare, bad := netip.ParseAddr(word(rest, 1))
 			if bad != nil {
-				d.refuse(path, "address "+rest[1], "invalid ip address")
+				d.refuse(path, "address "+word(rest, 1), "invalid ip address")
 				return
 			}
 			a = netip.PrefixFrom(bare, bare.BitLen())

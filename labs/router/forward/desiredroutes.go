@@ -49,12 +49,13 @@ func (d *desirer) routingLine(line []string) {
 	case "defaults":
 		d.option(d.standard(table+" "+kind), line[:at+2], line[at+2:])
 	case "route":
-		prefix, err := netip.ParsePrefix(line[at+2])
+		to := word(line, at+2)
+		prefix, err := netip.ParsePrefix(to)
 		if err != nil {
-			if host, bad := netip.ParseAddr(line[at+2]); bad == nil {
+			if host, bad := netip.ParseAddr(to); bad == nil {
 				prefix = netip.PrefixFrom(host, host.BitLen())
 			} else {
-				d.refuse(line[:at+1], "route "+line[at+2], "invalid prefix")
+				d.refuse(line[:at+1], "route "+to, "invalid prefix")
 				return
 			}
 		}
