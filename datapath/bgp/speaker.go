@@ -176,8 +176,12 @@ func (s *Speaker) Close(ctx context.Context) error {
 	return nil
 }
 
+// quietTime is how long a session must have sent nothing to be taken for one that has sent all.
+const quietTime = 300 * time.Millisecond
+
 // withdrawAll takes every route back and waits until the sessions that carried some have sent that. GoBGP does not show
-// its queue: what counts is that the session sent updates after the withdrawal, and then none any more.
+// its queue: what counts is that the session sent updates after the withdrawal, and then none for quietTime. A sender that
+// is kept from the processor for longer than that is taken for one that is done: the Cease then ends what is left.
 func (s *Speaker) withdrawAll(ctx context.Context) error {
 	before, err := s.States(ctx)
 	if err != nil || len(s.announced)+len(s.flows) == 0 {
@@ -187,7 +191,7 @@ func (s *Speaker) withdrawAll(ctx context.Context) error {
 		return err
 	}
 	s.announced, s.flows = map[netip.Prefix]Announcement{}, map[netip.Prefix]EchoOffload{}
-	floor, last := map[netip.Addr]uint64{}, map[netip.Addr]uint64{}
+	floor, last, since := map[netip.Addr]uint64{}, map[netip.Addr]uint64{}, map[netip.Addr]time.Time{}
 	for _, p := range before {
 		if p.Established && p.advertised() > 0 {
 			floor[p.Address] = p.UpdatesSent
@@ -197,8 +201,10 @@ func (s *Speaker) withdrawAll(ctx context.Context) error {
 		done := true
 		for _, p := range states {
 			if sent, waits := floor[p.Address]; waits && p.Established {
-				done = done && p.UpdatesSent > sent && p.UpdatesSent == last[p.Address]
-				last[p.Address] = p.UpdatesSent
+				if p.UpdatesSent != last[p.Address] {
+					last[p.Address], since[p.Address] = p.UpdatesSent, time.Now()
+				}
+				done = done && p.UpdatesSent > sent && time.Since(since[p.Address]) >= quietTime
 			}
 		}
 		return done
