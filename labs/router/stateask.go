@@ -259,7 +259,7 @@ func stateOperation(inquire func() *inquiry) operation {
 	return func(n *netconf, op *element) (string, error) { return inquire().operation(n, op) }
 }
 
-// errForwardsNothing is the answer to who wants to send packets from here.
-var errForwardsNothing = errors.New("the lab router forwards nothing and sends no packets: try it from a host")
+// errSendsNothing is the answer to who wants to send packets from here.
+var errSendsNothing = errors.New("the lab router sends no packets of its own: try it from a host")
 
-func refuseToSend(*shell, invocation) error { return errForwardsNothing }
+func refuseToSend(*shell, invocation) error { return errSendsNothing }

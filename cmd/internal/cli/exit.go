@@ -23,7 +23,7 @@ const (
 // ExitHelp is the text on exit codes that every command's help ends with.
 const ExitHelp = `Exit codes:
   0    fine, nothing to change
-  99   there is a difference (diff, compare)
+  99   there is a difference (diff, drift, compare)
   1    failed, or not approved
   2    wrong usage
   3    some devices failed, or devices of a pair differ now
